@@ -1,0 +1,2 @@
+//! The `sandlot` command.
+fn main() {}
