@@ -1,1 +1,3 @@
 //! Sandlot.
+
+pub mod problem;
