@@ -1,3 +1,7 @@
 //! Sandlot.
 
+pub mod auth;
+pub mod config;
+pub mod directory;
+pub mod platform;
 pub mod problem;
