@@ -17,7 +17,7 @@ use crate::{
     app::{self, App},
     config::Settings,
     databases::Databases,
-    edge::{Edge, Limits, listen, render::Renderer},
+    edge::{Edge, Limits, listen as sockets, render::Renderer},
     reference::platform_spec,
 };
 
@@ -36,7 +36,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     };
     let outcome = tokio::select! {
         app = App::open(&settings, &databases) => match app {
-            Ok(app) => run(&settings, app, stop.clone()).await,
+            Ok(app) => listen(&settings, app, stop.clone()).await,
             Err(error) => Err(error),
         },
         // Everything before the first request can be begun again by the next start.
@@ -46,21 +46,30 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     outcome
 }
 
-async fn run(
+async fn listen(
     settings: &Settings,
     app: Arc<App>,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     let listener = TcpListener::bind(settings.listen)
         .await
         .with_context(|| format!("can't listen on {} (SANDLOT_LISTEN)", settings.listen))?;
     let address = listener.local_addr()?;
-    let public_url = settings
-        .public_url
-        .clone()
-        .unwrap_or_else(|| format!("http://{address}"));
-    let public_url = public_url.trim_end_matches('/').to_owned();
+    announce(&address.to_string(), &public_url(settings, &listener)?)?;
+    run(settings, app, listener, stop).await
+}
 
+/// Serves an opened app on a bound listener until `stop` becomes true.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn run(
+    settings: &Settings,
+    app: Arc<App>,
+    listener: TcpListener,
+    mut stop: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    let public_url = public_url(settings, &listener)?;
     let document = platform_spec::finish(&app::service(&app).spec())
         .map_err(|problem| anyhow::anyhow!("{problem}"))?;
     let renderer = Renderer::new(
@@ -79,19 +88,27 @@ async fn run(
         Arc::clone(&app.metrics),
     );
     let background = app.start_background();
-    announce(&address.to_string(), &public_url)?;
-    let sockets = listen::Sockets {
+    let limits = sockets::Sockets {
         most: settings.max_sockets as usize,
         header_time: Duration::from_secs(settings.header_timeout),
         grace: GRACE,
     };
     let stopping = async move { stopped(&mut stop).await };
-    listen::serve(listener, Arc::new(edge), sockets, stopping)
+    sockets::serve(listener, Arc::new(edge), limits, stopping)
         .await
         .context("accepting connections")?;
     background.abort();
     app.close().await;
     Ok(())
+}
+
+/// The address that clients use, without a slash at its end.
+fn public_url(settings: &Settings, listener: &TcpListener) -> anyhow::Result<String> {
+    let url = match &settings.public_url {
+        Some(url) => url.clone(),
+        None => format!("http://{}", listener.local_addr()?),
+    };
+    Ok(url.trim_end_matches('/').to_owned())
 }
 
 /// Brings both databases' tables up to date, or takes steps of the platform's back.
