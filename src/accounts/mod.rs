@@ -9,8 +9,7 @@ use crate::{
     auth::{
         caller::{Role, Who},
         extract::SignedIn,
-        operations::{NewUser, Section, UserBody},
-        password,
+        operations::{NewUser, Section, UserBody, user_key},
     },
     directory::{Directory, tenant},
     edge::form::Body,
@@ -90,7 +89,7 @@ impl AccountsApi {
         let account = register::account(&self.tenancy, &self.directory, &new).await?;
         let (tenant, user_id) = self.tenancy.make_for(&account).await?;
         let user = UserBody {
-            id: user_id,
+            id: user_key(user_id),
             email: account.email,
             role: Role::Admin.as_str().to_owned(),
         };

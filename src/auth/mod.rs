@@ -127,7 +127,7 @@ impl Auth {
         let stored = user.as_ref().and_then(|user| user.password_hash.clone());
         let right = password::verify(password, stored).await?;
         match user {
-            Some(user) if right => self.open(&who(tenant, &user), Some(user.role)).await,
+            Some(user) if right && user.active => self.open(&who(tenant, &user), Some(user.role)).await,
             _ => Err(Kind::InvalidCredentials.into()),
         }
     }
@@ -177,6 +177,7 @@ impl Auth {
         let tenant = self.directory.tenant(tenant).await?.ok_or_else(gone)?;
         let user = users::find(&self.tenants, &usable(&tenant)?, By::Id(id))
             .await?
+            .filter(|user| user.active)
             .ok_or_else(gone)?;
         Ok((tenant, user))
     }

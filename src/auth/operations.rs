@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use poem_openapi::{ApiResponse, Object, OpenApi, Tags, payload::Json};
+use poem_openapi::{ApiResponse, Object, OpenApi, Tags, payload::Json, types::Any};
+use serde_json::Value;
 use tenants::Tenants;
 
 use crate::{
@@ -153,8 +154,8 @@ pub struct Me {
 /// A user as the API shows one.
 #[derive(Object)]
 pub struct UserBody {
-    /// Key of the row; null while the copy that will hold it is being made
-    pub id: Option<i64>,
+    /// Key of the row, mostly a number; null while the copy that will hold it is being made
+    pub id: Any<Value>,
     /// As given
     pub email: String,
     /// `admin`, `editor` or `viewer`
@@ -266,11 +267,19 @@ impl AuthApi {
         )
         .await?;
         Ok(SignedUp::Created(Json(UserBody {
-            id: Some(id),
+            id: user_key(Some(id)),
             email,
             role: Role::Viewer.as_str().to_owned(),
         })))
     }
+}
+
+/// A key as JSON shows it: a number where it is one.
+pub fn user_key(id: Option<String>) -> Any<Value> {
+    Any(match id {
+        None => Value::Null,
+        Some(id) => id.parse::<i64>().map_or(Value::String(id), Value::from),
+    })
 }
 
 /// Checks the form of an address, as far as it can be without sending mail (RFC 5321, 4.5.3.1).

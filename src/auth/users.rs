@@ -4,12 +4,8 @@
 //! tenant's rights alone; a table that no longer fits has no users to sign in.
 
 use tenants::{Access, Identity, Tenants, names::quote_ident};
-use tokio_postgres::error::SqlState;
 
-use crate::{
-    data::sqlstate,
-    problem::{Kind, Problem},
-};
+use crate::problem::{Kind, Problem};
 
 use super::caller::Role;
 
@@ -24,8 +20,22 @@ pub struct User {
     pub name: Option<String>,
     /// What they may do.
     pub role: Role,
+    /// False if the table has a column `is_active` that says so.
+    pub active: bool,
     /// What a password is checked against; never leaves the server.
     pub password_hash: Option<String>,
+}
+
+/// A user to be.
+pub struct New<'a> {
+    /// Unique among the users, in any spelling of upper and lower case.
+    pub email: &'a str,
+    /// What they are called.
+    pub name: Option<&'a str>,
+    /// A PHC string.
+    pub password_hash: &'a str,
+    /// What they may do.
+    pub role: Role,
 }
 
 /// How a user is found.
@@ -58,14 +68,19 @@ pub async fn find(
     let sql = format!(
         "select u.id::pg_catalog.text, u.email::pg_catalog.text, u.role::pg_catalog.text, \
          u.password_hash::pg_catalog.text, \
-         pg_catalog.to_jsonb(u) operator(pg_catalog.->>) 'name'::pg_catalog.text \
+         pg_catalog.to_jsonb(u) operator(pg_catalog.->>) 'name'::pg_catalog.text, \
+         pg_catalog.to_jsonb(u) operator(pg_catalog.->>) 'is_active'::pg_catalog.text \
          from {}.users as u where {condition} limit 1",
         quote_ident(&identity.schema),
     );
     let row = match query(tenants, identity, &sql, &value).await {
         Ok(row) => row,
-        Err(error) if has_no_users(&error) => None,
-        Err(error) => return Err(sqlstate::problem(error)),
+        // Whatever the tenant has made of its table: nobody can sign in to it like this.
+        Err(tenants::Error::Sql(error)) => {
+            tracing::debug!(schema = identity.schema, %error, "a tenant's users can't be read");
+            None
+        }
+        Err(error) => return Err(error.into()),
     };
     row.map(|row| {
         let text = |index| row.try_get::<_, Option<String>>(index);
@@ -75,10 +90,36 @@ pub async fn find(
             role: Role::named(text(2)?.as_deref().unwrap_or_default()),
             password_hash: text(3)?,
             name: text(4)?,
+            active: text(5)?.as_deref() != Some("false"),
         })
     })
     .transpose()
     .map_err(|error: tokio_postgres::Error| Problem::new(Kind::InternalError).because(error))
+}
+
+/// Inserts a user, as the tenant.
+///
+/// # Errors
+/// `creation-failed` if the table refuses the row, naming `email` if it is taken.
+pub async fn insert(
+    tenants: &Tenants,
+    identity: &Identity,
+    new: &New<'_>,
+) -> Result<String, Problem> {
+    let outcome = tenants
+        .add_user(identity, new.email, new.name, new.password_hash, new.role.as_str())
+        .await;
+    match outcome {
+        Ok(Some(id)) => Ok(id),
+        Ok(None) => Err(Problem::new(Kind::CreationFailed)
+            .detail("There is a user with this address already.")
+            .field("email", "is taken")),
+        // The table is the tenant's to change, so what it refuses is no fault of the server.
+        Err(error @ tenants::Error::Sql(_)) => Err(Problem::new(Kind::CreationFailed)
+            .detail("The tenant's table `users` refused the row.")
+            .because(error)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn query(
@@ -87,21 +128,17 @@ async fn query(
     sql: &str,
     value: &String,
 ) -> Result<Option<tokio_postgres::Row>, tenants::Error> {
-    let mut lease = tenants.lease(identity, Access::Read).await?;
-    let statement = lease.prepare_cached(sql).await?;
-    todo_run(lease, statement, value).await
-}
-
-/// Whether the tenant has made the table `users` into something that nobody can sign in to.
-fn has_no_users(error: &tenants::Error) -> bool {
-    error.sql_state().is_some_and(|state| {
-        [
-            SqlState::UNDEFINED_TABLE,
-            SqlState::UNDEFINED_COLUMN,
-            SqlState::UNDEFINED_OBJECT,
-            SqlState::INVALID_SCHEMA_NAME,
-            SqlState::INSUFFICIENT_PRIVILEGE,
-        ]
-        .contains(state)
-    })
+    let lease = tenants.lease(identity, Access::Read).await?;
+    let limit = tenants.settings().limits.statement;
+    let row = lease
+        .run(limit, async {
+            let statement = lease.prepare_cached(sql).await?;
+            lease.begin().await?;
+            let row = lease.query_opt(&statement, &[value]).await?;
+            lease.commit().await?;
+            Ok::<_, tenants::Error>(row)
+        })
+        .await?;
+    lease.finish();
+    Ok(row)
 }

@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::problem::{Kind, Problem};
 
+pub mod form;
 pub mod listen;
 pub mod metrics;
 pub mod render;

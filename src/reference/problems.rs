@@ -30,14 +30,14 @@ pub fn text() -> Response {
 
 /// The reference as Markdown, kept in `docs/problems.md`.
 pub fn markdown() -> String {
-    let mut page = String::from(
+    let mut out = String::from(
         "# Problems\n\nEvery error is an RFC 9457 problem document; its `type` ends in the anchors below. \
          `sandlot problems` prints this page.\n",
     );
     for kind in Kind::ALL {
         // Writing to a String can't fail.
         let _ = write!(
-            page,
+            out,
             "\n## {slug}\n\n{title}, {status}. {description}\n\nWhat to do: {resolution}\n",
             slug = kind.slug(),
             title = kind.title(),
@@ -46,11 +46,11 @@ pub fn markdown() -> String {
             resolution = kind.resolution(),
         );
     }
-    page
+    out
 }
 
 fn html(public_url: &str) -> String {
-    let mut page = String::from(HEAD);
+    let mut out = String::from(HEAD);
     for kind in Kind::ALL {
         let example = serde_json::json!({
             "type": format!("{public_url}/api_docs#error-{}", kind.slug()),
@@ -61,7 +61,7 @@ fn html(public_url: &str) -> String {
         });
         let example = serde_json::to_string_pretty(&example).unwrap_or_default();
         let _ = write!(
-            page,
+            out,
             "<section id=\"error-{slug}\"><h2>{status} <a href=\"#error-{slug}\">{slug}</a></h2>\
              <p><strong>{title}.</strong> {description}</p><p>What to do: {resolution}</p>\
              <pre>{example}</pre></section>\n",
@@ -73,8 +73,8 @@ fn html(public_url: &str) -> String {
             example = escape(&example),
         );
     }
-    page.push_str("</main></html>\n");
-    page
+    out.push_str("</main></html>\n");
+    out
 }
 
 const HEAD: &str = "<!doctype html>
@@ -102,9 +102,9 @@ mod tests {
 
     #[test]
     fn every_problem_has_its_anchor() {
-        let page = html("http://localhost");
+        let made = html("http://localhost");
         for kind in Kind::ALL {
-            assert!(page.contains(&format!("id=\"error-{}\"", kind.slug())));
+            assert!(made.contains(&format!("id=\"error-{}\"", kind.slug())));
         }
     }
 }

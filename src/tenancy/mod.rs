@@ -62,7 +62,7 @@ impl Tenancy {
     pub async fn make_for(
         self: &Arc<Self>,
         account: &account::Model,
-    ) -> Result<(tenant::Model, Option<i64>), Problem> {
+    ) -> Result<(tenant::Model, Option<String>), Problem> {
         let tenant = self.record(account).await?;
         // A client that goes away does not stop the making.
         let making = tokio::spawn({

@@ -13,7 +13,6 @@ use sea_orm::{
 };
 
 use crate::{
-    data::sqlstate,
     directory::{account, tenant},
     problem::{Kind, Problem},
 };
@@ -31,7 +30,7 @@ impl Tenancy {
     ///
     /// # Errors
     /// `service-unavailable` if a database is out of reach: the tenant stays as it is.
-    pub async fn finish(&self, id: i64) -> Result<Option<i64>, Problem> {
+    pub async fn finish(&self, id: i64) -> Result<Option<String>, Problem> {
         let _slot = self
             .slots
             .acquire()
@@ -51,7 +50,7 @@ impl Tenancy {
             self.tenants
                 .remove(&tenant.schema, &tenant.role)
                 .await
-                .map_err(sqlstate::problem)?;
+                .map_err(Problem::from)?;
             tenant::Entity::delete_by_id(id).exec(&lock).await?;
         } else {
             let outcome = self.make(&tenant).await;
@@ -70,7 +69,7 @@ impl Tenancy {
                     self.tenants
                         .remove(&tenant.schema, &tenant.role)
                         .await
-                        .map_err(sqlstate::problem)?;
+                        .map_err(Problem::from)?;
                     done.status = Set(tenant::Status::Failed);
                 }
             }
@@ -82,17 +81,16 @@ impl Tenancy {
     }
 
     /// Makes the copy and its first user; what an earlier try left is removed first.
-    async fn make(&self, tenant: &tenant::Model) -> Result<i64, Problem> {
+    async fn make(&self, tenant: &tenant::Model) -> Result<String, Problem> {
         let account = account::Entity::find_by_id(tenant.account_id)
             .one(&self.db)
             .await?
             .ok_or(Kind::InternalError)?;
-        let failed = sqlstate::problem;
         self.tenants
             .remove(&tenant.schema, &tenant.role)
             .await
-            .map_err(failed)?;
-        self.tenants.make_role(&tenant.role).await.map_err(failed)?;
+            ?;
+        self.tenants.make_role(&tenant.role).await?;
         self.template
             .copy_to(&self.tenants, &tenant.schema, &tenant.role)
             .await?;
@@ -144,7 +142,7 @@ impl Tenancy {
     /// `service-unavailable` if a database is out of reach.
     pub async fn remove_orphans(&self) -> Result<(), Problem> {
         // Schemas first: a record is always older than its schema, so what has none now had none then.
-        let found = self.tenants.owned().await.map_err(sqlstate::problem)?;
+        let found = self.tenants.owned().await.map_err(Problem::from)?;
         let known: Vec<(String, String)> = tenant::Entity::find()
             .select_only()
             .columns([tenant::Column::Schema, tenant::Column::Role])
@@ -156,7 +154,7 @@ impl Tenancy {
             self.tenants
                 .remove_orphan(&orphan)
                 .await
-                .map_err(sqlstate::problem)?;
+                .map_err(Problem::from)?;
         }
         Ok(())
     }

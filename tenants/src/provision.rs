@@ -73,7 +73,7 @@ impl Tenants {
         Ok(())
     }
 
-    /// Inserts a user into the tenant's own `users`, as the tenant, and returns its id. Already there: its id.
+    /// Inserts the tenant's first user, as the tenant, and returns its key as text. Already there: its key.
     ///
     /// `password_hash` is a PHC string; `role` is the user's role in the tenant (`admin`).
     ///
@@ -83,36 +83,67 @@ impl Tenants {
         &self,
         identity: &Identity,
         email: &str,
-        name: &str,
+        name: Option<&str>,
         password_hash: &str,
         role: &str,
-    ) -> Result<i64, Error> {
+    ) -> Result<String, Error> {
+        if let Some(id) = self.add_user(identity, email, name, password_hash, role).await? {
+            return Ok(id);
+        }
+        let known = format!(
+            "select id::pg_catalog.text from {}.users where pg_catalog.lower(email::pg_catalog.text)
+                 operator(pg_catalog.=) pg_catalog.lower($1::pg_catalog.text)",
+            quote_ident(&identity.schema)
+        );
+        let lease = self.lease(identity, Access::Read).await?;
+        let row = lease.run(self.settings().limits.statement, lease.query_one(&known, &[&email])).await?;
+        lease.finish();
+        Ok(row.try_get(0)?)
+    }
+
+    /// Inserts a user into the tenant's own `users`, as the tenant, and returns its key as text; none if
+    /// a unique key of the table (that of the address) is taken.
+    ///
+    /// A table without a column `name` is given none, and one that has it its default if there is no name.
+    ///
+    /// # Errors
+    /// [`Error::Sql`] when the table is not as the platform needs it, or the tenant's own trigger objects.
+    pub async fn add_user(
+        &self,
+        identity: &Identity,
+        email: &str,
+        name: Option<&str>,
+        password_hash: &str,
+        role: &str,
+    ) -> Result<Option<String>, Error> {
         let users = format!("{}.users", quote_ident(&identity.schema));
+        let values = serde_json::json!({
+            "email": email, "name": name, "password_hash": password_hash, "role": role
+        });
         let lease = self.lease(identity, Access::Write).await?;
         let work = async {
             lease.begin().await?;
-            let made = lease
-                .query_opt(
-                    &format!(
-                        "insert into {users} (email, name, password_hash, role)
-                         values ($1::pg_catalog.text, $2::pg_catalog.text, $3::pg_catalog.text, $4::pg_catalog.text)
-                         on conflict do nothing returning id::pg_catalog.int8"
-                    ),
-                    &[&email, &name, &password_hash, &role],
+            let has_name: bool = lease
+                .query_one(
+                    "select exists (select from pg_catalog.pg_attribute
+                         where attrelid operator(pg_catalog.=) $1::pg_catalog.text::pg_catalog.regclass
+                         and attname operator(pg_catalog.=) 'name' and not attisdropped)",
+                    &[&users],
                 )
-                .await?;
-            let row = match made {
-                Some(row) => row,
-                None => {
-                    let known = format!(
-                        "select id::pg_catalog.int8 from {users}
-                         where pg_catalog.lower(email::pg_catalog.text) operator(pg_catalog.=) pg_catalog.lower($1)"
-                    );
-                    lease.query_one(&known, &[&email]).await?
-                }
-            };
+                .await?
+                .try_get(0)?;
+            let columns =
+                if has_name && name.is_some() { "email, password_hash, role, name" } else { "email, password_hash, role" };
+            // The record's input functions read each value, so the columns may be text, enums or domains.
+            let text = format!(
+                "insert into {users} ({columns})
+                 select {columns} from pg_catalog.json_populate_record(null::{users}, $1::pg_catalog.text::pg_catalog.json)
+                 on conflict do nothing returning id::pg_catalog.text"
+            );
+            let row = lease.query_opt(&text, &[&values.to_string()]).await?;
+            let id = row.map(|row| row.try_get(0)).transpose()?;
             lease.commit().await?;
-            Ok::<i64, Error>(row.get(0))
+            Ok::<Option<String>, Error>(id)
         };
         let id = lease.run(self.settings().limits.statement, work).await?;
         lease.finish();
