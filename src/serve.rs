@@ -70,7 +70,7 @@ pub async fn run(
     mut stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     let public_url = public_url(settings, &listener)?;
-    let document = platform_spec::finish(&app::service(&app).spec())
+    let document = platform_spec::finish(&app::service().spec())
         .map_err(|problem| anyhow::anyhow!("{problem}"))?;
     let renderer = Renderer::new(
         public_url.clone(),
@@ -130,7 +130,7 @@ pub async fn migrate(settings: Settings, down: Option<u32>) -> anyhow::Result<()
 /// # Errors
 /// When it can't be made, which a test would have shown.
 pub fn openapi() -> anyhow::Result<String> {
-    let document = platform_spec::finish(&app::detached_spec())
+    let document = platform_spec::finish(&app::service().spec())
         .map_err(|problem| anyhow::anyhow!("{problem}"))?;
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use poem::web::Data;
 use poem_openapi::{ApiResponse, Object, OpenApi, payload::Json};
 
 use crate::{
@@ -20,12 +21,7 @@ use crate::{
 mod register;
 
 /// Registering, and the tenants of an account.
-pub struct AccountsApi {
-    /// Who is known.
-    pub directory: Directory,
-    /// Makes the tenants.
-    pub tenancy: Arc<Tenancy>,
-}
+pub struct AccountsApi;
 
 /// A tenant as its owner sees it.
 #[derive(Object)]
@@ -84,10 +80,15 @@ impl AccountsApi {
     ///
     /// With a known address and its password: another tenant of that account.
     #[oai(path = "/register", method = "post")]
-    async fn register(&self, body: Body<NewUser>) -> Result<Registered, Problem> {
+    async fn register(
+        &self,
+        directory: Data<&Directory>,
+        tenancy: Data<&Arc<Tenancy>>,
+        body: Body<NewUser>,
+    ) -> Result<Registered, Problem> {
         let Body(new) = body;
-        let account = register::account(&self.tenancy, &self.directory, &new).await?;
-        let (tenant, user_id) = self.tenancy.make_for(&account).await?;
+        let account = register::account(&tenancy, &directory, &new).await?;
+        let (tenant, user_id) = tenancy.make_for(&account).await?;
         let user = UserBody {
             id: user_key(user_id),
             email: account.email,
@@ -104,12 +105,16 @@ impl AccountsApi {
 
     /// The account's tenants
     #[oai(path = "/tenants", method = "get")]
-    async fn tenants(&self, signed_in: SignedIn) -> Result<Json<TenantList>, Problem> {
+    async fn tenants(
+        &self,
+        directory: Data<&Directory>,
+        signed_in: SignedIn,
+    ) -> Result<Json<TenantList>, Problem> {
         let Who::Account { id } = signed_in.0.who else {
             return Err(Problem::new(Kind::PermissionDenied)
                 .detail("Tenants are listed for accounts; this token is a tenant's user's."));
         };
-        let data = self.directory.tenants_of(id).await?;
+        let data = directory.tenants_of(id).await?;
         Ok(Json(TenantList {
             data: data.into_iter().map(Into::into).collect(),
         }))

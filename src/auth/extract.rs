@@ -119,7 +119,7 @@ macro_rules! extract {
 extract!(Keyed, MaybeKeyed, SignedIn, TenantAdmin);
 
 fn schemes() -> HashMap<&'static str, MetaSecurityScheme> {
-    let blank = MetaSecurityScheme {
+    let blank = || MetaSecurityScheme {
         ty: "http",
         description: None,
         name: None,
@@ -136,7 +136,7 @@ fn schemes() -> HashMap<&'static str, MetaSecurityScheme> {
                 description: Some("An access token from `POST /api/auth/token`"),
                 scheme: Some("bearer"),
                 bearer_format: Some("JWT"),
-                ..blank.clone()
+                ..blank()
             },
         ),
         (
@@ -146,7 +146,7 @@ fn schemes() -> HashMap<&'static str, MetaSecurityScheme> {
                 description: Some("Picks the tenant; from the answer to the registration"),
                 name: Some("Api-Key"),
                 key_in: Some("header"),
-                ..blank
+                ..blank()
             },
         ),
     ])

@@ -8,7 +8,7 @@ use sea_orm::DatabaseConnection;
 use tenants::{Identity, Tenants};
 
 use crate::{
-    directory::{Directory, tenant},
+    directory::{Directory, account, tenant},
     problem::{Kind, Problem},
 };
 
@@ -182,14 +182,25 @@ impl Auth {
         Ok((tenant, user))
     }
 
+    /// The account behind a caller who is one.
+    ///
+    /// # Errors
+    /// `invalid-token` if the account is gone.
+    pub async fn account(&self, id: i64) -> Result<account::Model, Problem> {
+        self.directory.account(id).await?.ok_or_else(|| {
+            Problem::new(Kind::InvalidToken).detail("The account behind this token is gone.")
+        })
+    }
+
+    /// The tenants, to work as one of them.
+    pub fn tenants(&self) -> &Tenants {
+        &self.tenants
+    }
+
     /// The role that the user has now; a role changed since the sign-in takes effect at a refresh.
     async fn role_now(&self, who: &Who) -> Result<Option<Role>, Problem> {
         match who {
-            Who::Account { id } => match self.directory.account(*id).await? {
-                Some(_) => Ok(None),
-                None => Err(Problem::new(Kind::InvalidToken)
-                    .detail("The account behind this token is gone.")),
-            },
+            Who::Account { id } => self.account(*id).await.map(|_| None),
             Who::User { tenant, id } => {
                 let (_, user) = self.user(*tenant, id).await?;
                 Ok(Some(user.role))

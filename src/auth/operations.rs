@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use poem::web::Data;
 use poem_openapi::{ApiResponse, Object, OpenApi, Tags, payload::Json, types::Any};
 use serde_json::Value;
-use tenants::Tenants;
 
 use crate::{
     edge::form::{Body, Fields, Form},
@@ -19,12 +19,7 @@ use super::{
 };
 
 /// Signing in and out.
-pub struct AuthApi {
-    /// Checks the credentials.
-    pub auth: Arc<Auth>,
-    /// Where users are written.
-    pub tenants: Tenants,
-}
+pub struct AuthApi;
 
 /// Sections of the platform's OpenAPI document.
 #[derive(Tags)]
@@ -185,13 +180,14 @@ impl AuthApi {
     #[oai(path = "/token", method = "post")]
     async fn token(
         &self,
+        auth: Data<&Arc<Auth>>,
         key: MaybeKeyed,
         body: Body<Credentials>,
     ) -> Result<Json<Tokens>, Problem> {
         let Body(Credentials { email, password }) = body;
         let pair = match key.0 {
-            Some(tenant) => self.auth.sign_in_user(&tenant, &email, password).await?,
-            None => self.auth.sign_in_account(&email, password).await?,
+            Some(tenant) => auth.sign_in_user(&tenant, &email, password).await?,
+            None => auth.sign_in_account(&email, password).await?,
         };
         Ok(pair.into())
     }
@@ -200,27 +196,34 @@ impl AuthApi {
     ///
     /// Each refresh token can be used once; using a spent one closes the session.
     #[oai(path = "/refresh", method = "post")]
-    async fn refresh(&self, body: Body<Refresh>) -> Result<Json<Tokens>, Problem> {
-        Ok(self.auth.refresh(&body.0.refresh_token).await?.into())
+    async fn refresh(
+        &self,
+        auth: Data<&Arc<Auth>>,
+        body: Body<Refresh>) -> Result<Json<Tokens>, Problem> {
+        Ok(auth.refresh(&body.0.refresh_token).await?.into())
     }
 
     /// Sign out
     ///
     /// Closes the session: its refresh token is worthless at once, its access token within five minutes.
     #[oai(path = "/logout", method = "post")]
-    async fn logout(&self, signed_in: SignedIn) -> Result<Json<SignedOut>, Problem> {
-        self.auth.sign_out(&signed_in.0).await?;
+    async fn logout(
+        &self,
+        auth: Data<&Arc<Auth>>,
+        signed_in: SignedIn) -> Result<Json<SignedOut>, Problem> {
+        auth.sign_out(&signed_in.0).await?;
         Ok(Json(SignedOut { signed_out: true }))
     }
 
     /// Who is signed in
     #[oai(path = "/me", method = "get")]
-    async fn me(&self, signed_in: SignedIn) -> Result<Json<Me>, Problem> {
+    async fn me(
+        &self,
+        auth: Data<&Arc<Auth>>,
+        signed_in: SignedIn) -> Result<Json<Me>, Problem> {
         Ok(Json(match signed_in.0.who {
             Who::Account { id } => {
-                let account = self.auth.directory.account(id).await?.ok_or_else(|| {
-                    Problem::new(Kind::InvalidToken).detail("The account behind this token is gone.")
-                })?;
+                let account = auth.account(id).await?;
                 Me {
                     kind: "account".to_owned(),
                     id: account.id.to_string(),
@@ -231,7 +234,7 @@ impl AuthApi {
                 }
             }
             Who::User { tenant, id } => {
-                let (tenant, user) = self.auth.user(tenant, &id).await?;
+                let (tenant, user) = auth.user(tenant, &id).await?;
                 Me {
                     kind: "user".to_owned(),
                     id: user.id,
@@ -246,7 +249,10 @@ impl AuthApi {
 
     /// Sign up as a viewer of the tenant that the `Api-Key` picks
     #[oai(path = "/signup", method = "post")]
-    async fn signup(&self, key: Keyed, body: Body<NewUser>) -> Result<SignedUp, Problem> {
+    async fn signup(
+        &self,
+        auth: Data<&Arc<Auth>>,
+        key: Keyed, body: Body<NewUser>) -> Result<SignedUp, Problem> {
         let tenant = key.0;
         if !tenant.open_signup {
             return Err(Problem::new(Kind::FeatureDisabled)
@@ -256,7 +262,7 @@ impl AuthApi {
         let Body(NewUser { email, password, name }) = body;
         let hash = password::hash(password).await?;
         let id = super::users::insert(
-            &self.tenants,
+            auth.tenants(),
             &identity,
             &super::users::New {
                 email: &email,

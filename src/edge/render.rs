@@ -7,8 +7,10 @@ use poem::{
     error::{MethodNotAllowedError, NotFoundError, ResponseError},
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
 };
-use poem_openapi::error::{
-    ContentTypeError, ParseParamError, ParsePathError, ParseRequestPayloadError,
+use poem_openapi::{
+    ApiResponse,
+    error::{ContentTypeError, ParseParamError, ParsePathError, ParseRequestPayloadError},
+    registry::{MetaResponses, Registry},
 };
 use serde::Serialize;
 
@@ -143,6 +145,17 @@ impl ResponseError for Problem {
     fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
+}
+
+/// In an operation's signature a problem stands for all its error answers; the document names them once.
+impl ApiResponse for Problem {
+    fn meta() -> MetaResponses {
+        MetaResponses {
+            responses: Vec::new(),
+        }
+    }
+
+    fn register(_registry: &mut Registry) {}
 }
 
 /// Whether a path is one of a template such as `/api/tokens/{id}`.

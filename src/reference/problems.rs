@@ -20,9 +20,9 @@ pub fn page(url: Data<&PublicUrl>) -> Html<String> {
     Html(html(&url.0.0))
 }
 
-/// `GET /api_docs/problems.md`: the same for text readers.
+/// `GET /api_docs/problems.md`: the same as Markdown.
 #[handler]
-pub fn text() -> Response {
+pub fn plain() -> Response {
     Response::builder()
         .header(header::CONTENT_TYPE, "text/markdown; charset=utf-8")
         .body(markdown())

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
 use sea_orm::{ActiveValue::Set, DatabaseConnection, EntityTrait, IntoActiveModel};
-use tenants::{Identity, Tenants, names};
+use tenants::{Access, Identity, Tenants, names};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -20,6 +20,19 @@ mod steps;
 const PATIENCE: Duration = Duration::from_secs(8);
 /// Copies that are made at once: making one keeps one core of the database busy.
 const AT_ONCE: usize = 2;
+
+/// How long measuring a tenant may take.
+const MEASURING: Duration = Duration::from_secs(2);
+/// Through the schema's dependencies, for a look by `relnamespace` reads the tables of all tenants.
+const SIZE: &str = "
+    select pg_catalog.sum(pg_catalog.pg_total_relation_size(c.oid))::pg_catalog.int8
+    from pg_catalog.pg_depend as d
+    join pg_catalog.pg_class as c on c.oid operator(pg_catalog.=) d.objid
+    where d.classid operator(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+      and d.refclassid operator(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass
+      and d.refobjid operator(pg_catalog.=) (
+          select n.oid from pg_catalog.pg_namespace as n where n.nspname operator(pg_catalog.=) $1::pg_catalog.text)
+      and c.relkind operator(pg_catalog.=) any (array['r', 'm']::pg_catalog.\"char\"[])";
 
 /// Makes and removes tenants; what it was doing when the process died, the next one finishes.
 pub struct Tenancy {
@@ -92,9 +105,28 @@ impl Tenancy {
         going.status = Set(tenant::Status::Deleting);
         tenant::Entity::update(going).exec(&self.db).await?;
         self.directory.forget(&tenant.api_key).await;
-        self.tenants.forget(&tenant.role).await;
         self.finish(tenant.id).await?;
         Ok(())
+    }
+
+    /// Bytes on disk of a tenant's tables and indexes; none if the tenant's own locks keep it from being told.
+    ///
+    /// # Errors
+    /// `service-unavailable` if the database is out of reach.
+    pub async fn size(&self, tenant: &tenant::Model) -> Result<Option<i64>, Problem> {
+        // As the tenant: measuring a table waits for whoever has locked it, which must not hold up the platform.
+        let lease = self.tenants.lease(&identity(tenant), Access::Read).await?;
+        let measured = lease
+            .run(MEASURING, lease.query_one(SIZE, &[&tenant.schema]))
+            .await;
+        match measured {
+            Ok(row) => {
+                lease.finish();
+                Ok(row.try_get(0).ok())
+            }
+            Err(tenants::Error::Timeout { .. } | tenants::Error::Sql(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Inserts the record, under a schema name that nobody has.

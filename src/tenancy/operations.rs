@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use poem::web::Data;
 use poem_openapi::{Object, OpenApi, payload::Json};
 
 use crate::{
@@ -17,10 +18,7 @@ use crate::{
 use super::Tenancy;
 
 /// A tenant, by itself.
-pub struct TenantApi {
-    /// Their life.
-    pub tenancy: Arc<Tenancy>,
-}
+pub struct TenantApi;
 
 /// A tenant as anybody with its key may see it.
 #[derive(Object)]
@@ -54,9 +52,13 @@ impl TenantState {
 impl TenantApi {
     /// The tenant that the `Api-Key` picks
     #[oai(path = "/", method = "get")]
-    async fn show(&self, key: Keyed) -> Result<Json<TenantState>, Problem> {
+    async fn show(
+        &self,
+        tenancy: Data<&Arc<Tenancy>>,
+        key: Keyed,
+    ) -> Result<Json<TenantState>, Problem> {
         let size = match key.0.status {
-            tenant::Status::Ready => self.tenancy.size(&key.0).await?,
+            tenant::Status::Ready => tenancy.size(&key.0).await?,
             _ => None,
         };
         Ok(Json(TenantState::of(&key.0, size)))
@@ -66,9 +68,13 @@ impl TenantApi {
     ///
     /// Answers with the tenant that was. The account stays.
     #[oai(path = "/", method = "delete")]
-    async fn delete(&self, admin: TenantAdmin) -> Result<Json<TenantState>, Problem> {
+    async fn delete(
+        &self,
+        tenancy: Data<&Arc<Tenancy>>,
+        admin: TenantAdmin,
+    ) -> Result<Json<TenantState>, Problem> {
         let was = TenantState::of(&admin.tenant, None);
-        self.tenancy.remove(&admin.tenant).await?;
+        tenancy.remove(&admin.tenant).await?;
         Ok(Json(was))
     }
 }

@@ -3,7 +3,7 @@
 //! While a tenant is worked on, its record is locked in the platform's database. The lock
 //! goes with the process that holds it, which is how a crashed one is told from a slow one.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use chrono::Utc;
 use sea_orm::{
@@ -92,7 +92,7 @@ impl Tenancy {
             ?;
         self.tenants.make_role(&tenant.role).await?;
         self.template
-            .copy_to(&self.tenants, &tenant.schema, &tenant.role)
+            .copy_to(&tenant.schema, &tenant.role)
             .await?;
         self.tenants
             .registrant(
@@ -103,7 +103,7 @@ impl Tenancy {
                 "admin",
             )
             .await
-            .map_err(failed)
+            .map_err(Problem::from)
     }
 
     /// Finishes whatever is unfinished, now and from time to time.
@@ -141,20 +141,21 @@ impl Tenancy {
     /// # Errors
     /// `service-unavailable` if a database is out of reach.
     pub async fn remove_orphans(&self) -> Result<(), Problem> {
-        // Schemas first: a record is always older than its schema, so what has none now had none then.
-        let found = self.tenants.owned().await.map_err(Problem::from)?;
-        let known: Vec<(String, String)> = tenant::Entity::find()
-            .select_only()
-            .columns([tenant::Column::Schema, tenant::Column::Role])
-            .into_tuple()
+        // What is there first, what is known second: a record is older than its schema and role.
+        let none = HashSet::new();
+        let there = self.tenants.orphans(&none, &none).await?;
+        let known: HashSet<String> = tenant::Entity::find()
             .all(&self.db)
-            .await?;
-        for orphan in found.without(&known) {
-            tracing::warn!(%orphan, "removing what no tenant owns");
-            self.tenants
-                .remove_orphan(&orphan)
-                .await
-                .map_err(Problem::from)?;
+            .await?
+            .into_iter()
+            .flat_map(|tenant| [tenant.schema, tenant.role])
+            .collect();
+        for name in there.schemas.into_iter().chain(there.roles) {
+            if !known.contains(&name) {
+                tracing::warn!(name, "removing a schema or role that no tenant owns");
+                // No schema of ours is named like a role of ours, so one of the two is not there.
+                self.tenants.remove(&name, &name).await?;
+            }
         }
         Ok(())
     }
