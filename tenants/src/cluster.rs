@@ -3,11 +3,7 @@
 use tokio_postgres::{Config, error::SqlState};
 
 use crate::{
-    error::Error,
-    handle::Tenants,
-    lease::Lease,
-    names::quote_ident,
-    superuser, weaknesses,
+    error::Error, handle::Tenants, lease::Lease, names::quote_ident, superuser, weaknesses,
     weaknesses::Weakness,
 };
 
@@ -56,10 +52,17 @@ impl Tenants {
                 &[&self.reader_role()],
             )
             .await?;
-        let relations: Vec<String> =
-            relations.iter().map(|row| format!("public.{}", row.get::<_, String>(0))).collect();
+        let relations: Vec<String> = relations
+            .iter()
+            .map(|row| format!("public.{}", row.get::<_, String>(0)))
+            .collect();
         if !relations.is_empty() {
-            lease.batch_execute(&format!("grant select on {} to {reader}", relations.join(", "))).await?;
+            lease
+                .batch_execute(&format!(
+                    "grant select on {} to {reader}",
+                    relations.join(", ")
+                ))
+                .await?;
         }
         lease.commit().await?;
         lease.finish();
@@ -75,10 +78,14 @@ impl Tenants {
         lease.begin().await?;
         self.make_owner(&lease).await?;
         self.make_login(&lease, &self.reader_role()).await?;
-        lease.batch_execute("create schema if not exists _sandlot").await?;
+        lease
+            .batch_execute("create schema if not exists _sandlot")
+            .await?;
         self.close_doors(&lease).await?;
         let reader = quote_ident(&self.reader_role());
-        lease.batch_execute(&format!("grant usage on schema public to {reader}")).await?;
+        lease
+            .batch_execute(&format!("grant usage on schema public to {reader}"))
+            .await?;
         lease.commit().await?;
         let found = weaknesses::probe(self, &lease).await?;
         lease.finish();
@@ -89,15 +96,22 @@ impl Tenants {
     async fn make_owner(&self, lease: &Lease) -> Result<(), Error> {
         let owner = self.owner_role();
         if !crate::roles::role_exists(lease, &owner).await? {
-            lease.batch_execute(&format!("create role {} nologin", quote_ident(&owner))).await?;
+            lease
+                .batch_execute(&format!("create role {} nologin", quote_ident(&owner)))
+                .await?;
         }
         // Since 16 who makes a role may administer it, but neither inherits from it nor acts as it until told.
         let member: bool = lease
-            .query_one("select pg_catalog.pg_has_role(current_user, $1::pg_catalog.text, 'usage')", &[&owner])
+            .query_one(
+                "select pg_catalog.pg_has_role(current_user, $1::pg_catalog.text, 'usage')",
+                &[&owner],
+            )
             .await?
             .get(0);
         if !member {
-            lease.batch_execute(&format!("grant {} to current_user", quote_ident(&owner))).await?;
+            lease
+                .batch_execute(&format!("grant {} to current_user", quote_ident(&owner)))
+                .await?;
         }
         Ok(())
     }
@@ -119,12 +133,20 @@ impl Tenants {
         if row.get(0) {
             // CONNECT stays with PUBLIC: one grant per tenant would be one list in one row of pg_database.
             let database = quote_ident(self.database());
-            lease.batch_execute(&format!("revoke temporary on database {database} from public")).await?;
+            lease
+                .batch_execute(&format!(
+                    "revoke temporary on database {database} from public"
+                ))
+                .await?;
         }
         if row.get(1) {
-            lease.batch_execute("revoke all on schema public from public").await?;
+            lease
+                .batch_execute("revoke all on schema public from public")
+                .await?;
         }
-        let Some(platform) = &self.settings().platform_database else { return Ok(()) };
+        let Some(platform) = &self.settings().platform_database else {
+            return Ok(());
+        };
         let open: bool = lease
             .query_one(
                 "select exists (select from pg_catalog.pg_database where datname = $1::pg_catalog.text
@@ -137,7 +159,11 @@ impl Tenants {
             .get(0);
         if open {
             let platform = quote_ident(platform);
-            lease.batch_execute(&format!("revoke connect, temporary on database {platform} from public")).await?;
+            lease
+                .batch_execute(&format!(
+                    "revoke connect, temporary on database {platform} from public"
+                ))
+                .await?;
         }
         Ok(())
     }
@@ -157,15 +183,26 @@ async fn require(lease: &Lease) -> Result<(), Error> {
     let (version, role, database): (i32, String, String) = (row.get(0), row.get(1), row.get(3));
     let (may_make_roles, may_make_schemas): (bool, bool) = (row.get(2), row.get(4));
     if version < OLDEST {
-        return Err(Error::Unfit(format!("PostgreSQL 15 or later is needed, this is {}", version / 10_000)));
+        return Err(Error::Unfit(format!(
+            "PostgreSQL 15 or later is needed, this is {}",
+            version / 10_000
+        )));
     }
     if !may_make_roles {
         let remedy = format!("alter role {} createrole", quote_ident(&role));
-        return Err(Error::Unfit(format!("the platform's role may not make roles; as a superuser: {remedy}")));
+        return Err(Error::Unfit(format!(
+            "the platform's role may not make roles; as a superuser: {remedy}"
+        )));
     }
     if !may_make_schemas {
-        let remedy = format!("alter database {} owner to {}", quote_ident(&database), quote_ident(&role));
-        return Err(Error::Unfit(format!("the platform's role may not make schemas; as a superuser: {remedy}")));
+        let remedy = format!(
+            "alter database {} owner to {}",
+            quote_ident(&database),
+            quote_ident(&role)
+        );
+        return Err(Error::Unfit(format!(
+            "the platform's role may not make schemas; as a superuser: {remedy}"
+        )));
     }
     Ok(())
 }

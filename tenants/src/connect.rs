@@ -54,8 +54,17 @@ pub(crate) struct Link {
 impl Door {
     pub(crate) fn new(base: Config, credentials: Credentials, limits: Limits) -> Self {
         let role = base.get_user().unwrap_or_default().to_owned();
-        let platform = Arc::new(Identity { role, schema: String::new(), read_only: false });
-        Self { base, credentials, limits, platform }
+        let platform = Arc::new(Identity {
+            role,
+            schema: String::new(),
+            read_only: false,
+        });
+        Self {
+            base,
+            credentials,
+            limits,
+            platform,
+        }
     }
 
     /// Logs `identity` in.
@@ -64,7 +73,9 @@ impl Door {
     /// [`Error::Refused`] when the server knows us and says no, [`Error::Busy`] when it is full,
     /// [`Error::Unreachable`] otherwise.
     pub(crate) async fn open(&self, identity: &Identity) -> Result<Link, Error> {
-        timeout(LOGIN, self.log_in(identity)).await.unwrap_or(Err(Error::Unreachable { source: None }))
+        timeout(LOGIN, self.log_in(identity))
+            .await
+            .unwrap_or(Err(Error::Unreachable { source: None }))
     }
 
     pub(crate) fn own(&self) -> Arc<Identity> {
@@ -73,8 +84,10 @@ impl Door {
 
     async fn log_in(&self, identity: &Identity) -> Result<Link, Error> {
         let config = self.config(identity);
-        let (client, mut connection) =
-            config.connect(NoTls).await.map_err(|error| error::of_login(&identity.role, error))?;
+        let (client, mut connection) = config
+            .connect(NoTls)
+            .await
+            .map_err(|error| error::of_login(&identity.role, error))?;
         let (alive, ended) = watch::channel(());
         let task = tokio::spawn(async move {
             // Notices are dropped here: a tenant writes them, and they have no place in our log.
@@ -84,7 +97,9 @@ impl Door {
         })
         .abort_handle();
         // The prepared statement marks the session: it is gone if somebody deallocates what we cached.
-        let rows = client.simple_query("prepare sandlot_mark as select 1; select pg_catalog.pg_backend_pid()").await?;
+        let rows = client
+            .simple_query("prepare sandlot_mark as select 1; select pg_catalog.pg_backend_pid()")
+            .await?;
         let pid = rows
             .iter()
             .find_map(|message| match message {
@@ -92,7 +107,14 @@ impl Door {
                 _ => None,
             })
             .ok_or(Error::Unreachable { source: None })?;
-        Ok(Link { cancel: client.cancel_token(), client, statements: Statements::default(), pid, ended, task })
+        Ok(Link {
+            cancel: client.cancel_token(),
+            client,
+            statements: Statements::default(),
+            pid,
+            ended,
+            task,
+        })
     }
 
     fn config(&self, identity: &Identity) -> Config {
@@ -105,14 +127,18 @@ impl Door {
         if let Some(password) = self.credentials.password(&identity.role) {
             config.password(password);
         }
-        config.options(options(&tenant_settings(identity, &self.limits))).to_owned()
+        config
+            .options(options(&tenant_settings(identity, &self.limits)))
+            .to_owned()
     }
 }
 
 impl Credentials {
     /// The password that `role` logs in with, if the server wants one.
     pub(crate) fn password(&self, role: &str) -> Option<String> {
-        let Self::Derived(secret) = self else { return None };
+        let Self::Derived(secret) = self else {
+            return None;
+        };
         let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
         mac.update(role.as_bytes());
         Some(hex::encode(mac.finalize().into_bytes()))
@@ -124,15 +150,31 @@ impl Credentials {
 fn tenant_settings(identity: &Identity, limits: &Limits) -> Vec<(&'static str, String)> {
     let milliseconds = |time: Duration| time.as_millis().to_string();
     let mut settings = vec![
-        ("search_path", if identity.schema.is_empty() { String::new() } else { quote_ident(&identity.schema) }),
+        (
+            "search_path",
+            if identity.schema.is_empty() {
+                String::new()
+            } else {
+                quote_ident(&identity.schema)
+            },
+        ),
         // The watchdog is the barrier; this one is for statements that outlive this process.
-        ("statement_timeout", milliseconds(limits.statement + Duration::from_secs(5))),
-        ("idle_in_transaction_session_timeout", milliseconds(limits.statement + Duration::from_secs(5))),
+        (
+            "statement_timeout",
+            milliseconds(limits.statement + Duration::from_secs(5)),
+        ),
+        (
+            "idle_in_transaction_session_timeout",
+            milliseconds(limits.statement + Duration::from_secs(5)),
+        ),
         ("idle_session_timeout", "0".to_owned()),
         ("lock_timeout", "0".to_owned()),
         // A library that does not exist would lock the role out.
         ("local_preload_libraries", String::new()),
-        ("default_transaction_read_only", if identity.read_only { "on" } else { "off" }.to_owned()),
+        (
+            "default_transaction_read_only",
+            if identity.read_only { "on" } else { "off" }.to_owned(),
+        ),
         ("default_transaction_isolation", "read committed".to_owned()),
         ("default_transaction_deferrable", "off".to_owned()),
         // A backend whose client is gone notices while it is still computing.
@@ -176,16 +218,18 @@ fn platform_settings() -> Vec<(&'static str, String)> {
 
 /// Settings as the startup packet's `options`: blanks and backslashes are escaped by a backslash.
 fn options(settings: &[(&str, String)]) -> String {
-    settings.iter().fold(String::new(), |mut text, (name, value)| {
-        let _ = write!(text, "{}-c {name}=", if text.is_empty() { "" } else { " " });
-        for letter in value.chars() {
-            if letter.is_ascii_whitespace() || letter == '\\' {
-                text.push('\\');
+    settings
+        .iter()
+        .fold(String::new(), |mut text, (name, value)| {
+            let _ = write!(text, "{}-c {name}=", if text.is_empty() { "" } else { " " });
+            for letter in value.chars() {
+                if letter.is_ascii_whitespace() || letter == '\\' {
+                    text.push('\\');
+                }
+                text.push(letter);
             }
-            text.push(letter);
-        }
-        text
-    })
+            text
+        })
 }
 
 #[cfg(test)]
@@ -194,7 +238,11 @@ mod tests {
 
     #[test]
     fn options_escape_what_separates() {
-        let settings = [("a", "one two".to_owned()), ("b", String::new()), ("c", "\\\"x\"".to_owned())];
+        let settings = [
+            ("a", "one two".to_owned()),
+            ("b", String::new()),
+            ("c", "\\\"x\"".to_owned()),
+        ];
         assert_eq!(options(&settings), r#"-c a=one\ two -c b= -c c=\\"x""#);
     }
 
@@ -204,7 +252,10 @@ mod tests {
         let password = one.password("t_a").unwrap_or_default();
         assert_eq!(password.len(), 64);
         assert_ne!(Some(&password), one.password("t_b").as_ref());
-        assert_ne!(Some(&password), Credentials::Derived([2; 32]).password("t_a").as_ref());
+        assert_ne!(
+            Some(&password),
+            Credentials::Derived([2; 32]).password("t_a").as_ref()
+        );
         assert_eq!(Credentials::Trust.password("t_a"), None);
     }
 }

@@ -66,9 +66,20 @@ impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         let away = match error.as_db_error() {
             Some(report) => is_away(report.code()),
-            None => error.is_closed() || error.source().is_some_and(|source| source.is::<io::Error>()),
+            None => {
+                error.is_closed()
+                    || error
+                        .source()
+                        .is_some_and(|source| source.is::<io::Error>())
+            }
         };
-        if away { Self::Unreachable { source: Some(error) } } else { Self::Sql(error) }
+        if away {
+            Self::Unreachable {
+                source: Some(error),
+            }
+        } else {
+            Self::Sql(error)
+        }
     }
 }
 
@@ -77,8 +88,13 @@ pub(crate) fn of_login(role: &str, error: tokio_postgres::Error) -> Error {
     match error.code() {
         // Either the role's own limit or the cluster's: somebody has to leave first.
         Some(state) if *state == SqlState::TOO_MANY_CONNECTIONS => Error::Busy,
-        Some(state) if !is_away(state) => Error::Refused { role: role.to_owned(), source: error },
-        _ => Error::Unreachable { source: Some(error) },
+        Some(state) if !is_away(state) => Error::Refused {
+            role: role.to_owned(),
+            source: error,
+        },
+        _ => Error::Unreachable {
+            source: Some(error),
+        },
     }
 }
 

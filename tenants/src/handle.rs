@@ -35,12 +35,19 @@ impl Tenants {
     /// # Errors
     /// [`Error::Unfit`] when the settings name no user or no database.
     pub fn open(settings: Settings) -> Result<Self, Error> {
-        let (Some(role), Some(_)) = (settings.platform.get_user(), settings.platform.get_dbname()) else {
-            return Err(Error::Unfit("the tenants database's URL must name a user and a database".to_owned()));
+        let (Some(role), Some(_)) = (settings.platform.get_user(), settings.platform.get_dbname())
+        else {
+            return Err(Error::Unfit(
+                "the tenants database's URL must name a user and a database".to_owned(),
+            ));
         };
         let platform_role = role.to_owned();
         let limits = settings.limits.clone();
-        let door = Door::new(settings.platform.clone(), settings.credentials.clone(), limits.clone());
+        let door = Door::new(
+            settings.platform.clone(),
+            settings.credentials.clone(),
+            limits.clone(),
+        );
         let share = |cap, each, reserve| Share {
             cap,
             each,
@@ -50,13 +57,27 @@ impl Tenants {
             queue: limits.queue,
         };
         let watch_pool = Pool::new(door.clone(), share(WATCHERS, WATCHERS, 0), None);
-        let platform_pool = Pool::new(door.clone(), share(limits.platform, limits.platform, 0), None);
+        let platform_pool = Pool::new(
+            door.clone(),
+            share(limits.platform, limits.platform, 0),
+            None,
+        );
         // A quarter of the places is for tenants that have none, so that busy ones can't take all.
         let cap = limits.connections.max(1);
-        let tenant_pool =
-            Pool::new(door, share(cap, limits.per_tenant.clamp(1, cap), cap / 4), Some(watch_pool.clone()));
+        let tenant_pool = Pool::new(
+            door,
+            share(cap, limits.per_tenant.clamp(1, cap), cap / 4),
+            Some(watch_pool.clone()),
+        );
         let healing = Mutex::new(());
-        Ok(Self(Arc::new(Inner { settings, platform_role, tenant_pool, platform_pool, watch_pool, healing })))
+        Ok(Self(Arc::new(Inner {
+            settings,
+            platform_role,
+            tenant_pool,
+            platform_pool,
+            watch_pool,
+            healing,
+        })))
     }
 
     /// A connection that is logged in as `identity` (I1).
@@ -66,7 +87,11 @@ impl Tenants {
     /// # Errors
     /// [`Error::Busy`], [`Error::Unreachable`], [`Error::Closed`], or [`Error::Refused`] when healing did not help.
     pub async fn lease(&self, identity: &Identity, access: Access) -> Result<Lease, Error> {
-        let access = if identity.read_only { Access::Read } else { access };
+        let access = if identity.read_only {
+            Access::Read
+        } else {
+            access
+        };
         let identity = Arc::new(identity.clone());
         match self.0.tenant_pool.lease(&identity, access).await {
             Err(Error::Refused { .. }) => {
@@ -89,7 +114,11 @@ impl Tenants {
 
     /// Who reads the template: a role that may read `public`, its `users` left out, and nothing else.
     pub fn reader(&self) -> Identity {
-        Identity { role: self.reader_role(), schema: "public".to_owned(), read_only: true }
+        Identity {
+            role: self.reader_role(),
+            schema: "public".to_owned(),
+            read_only: true,
+        }
     }
 
     /// A connection of the platform itself, with nothing in its `search_path`. Never runs a tenant's code (I3).
@@ -108,7 +137,9 @@ impl Tenants {
             lease.finish();
             Ok(())
         };
-        timeout(Duration::from_secs(5), answer).await.unwrap_or(Err(Error::Unreachable { source: None }))
+        timeout(Duration::from_secs(5), answer)
+            .await
+            .unwrap_or(Err(Error::Unreachable { source: None }))
     }
 
     /// How full the tenants' pools are.

@@ -138,7 +138,10 @@ impl Lease {
         let Ok(outcome) = timeout(limit, work).await else {
             self.conduct.store(SPOILT, Ordering::Relaxed);
             let executioner = self.place.as_ref().and_then(Place::executioner);
-            tokio::spawn(watchdog::end(watchdog::Target::of(&self.link, &self.identity), executioner));
+            tokio::spawn(watchdog::end(
+                watchdog::Target::of(&self.link, &self.identity),
+                executioner,
+            ));
             return Err(Error::Timeout { limit });
         };
         self.conduct.store(QUIET, Ordering::Relaxed);
@@ -174,14 +177,18 @@ impl Deref for Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(place) = self.place.take() else { return };
+        let Some(place) = self.place.take() else {
+            return;
+        };
         let link = self.link.clone();
         if link.client.is_closed() {
             return;
         }
         let conduct = *self.conduct.get_mut();
         // Without a runtime there is nobody to look after it; the process is ending.
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
         runtime.spawn(async move {
             let target = watchdog::Target::of(&link, place.identity());
             if conduct == SPOILT {
@@ -189,7 +196,9 @@ impl Drop for Lease {
                 watchdog::wait(target).await;
                 return;
             }
-            if conduct == QUIET && timeout(MENDING, is_as_we_left_it(&link, place.identity())).await == Ok(true) {
+            if conduct == QUIET
+                && timeout(MENDING, is_as_we_left_it(&link, place.identity())).await == Ok(true)
+            {
                 place.shelve(link);
                 return;
             }
@@ -204,6 +213,7 @@ impl Drop for Lease {
 async fn is_as_we_left_it(link: &Link, identity: &Identity) -> bool {
     // Every name is qualified, for the session's search_path is the tenant's. The transaction's time equals the
     // statement's only if this message opened it, so an open transaction shows even if `rollback` did not end it.
+    // Settings that a tenant invents are in no view: `reset all` empties them.
     let text = format!(
         "rollback; select pg_catalog.now() operator(pg_catalog.=) pg_catalog.statement_timestamp()
              and session_user operator(pg_catalog.=) {role} and current_user operator(pg_catalog.=) {role}
@@ -213,9 +223,14 @@ async fn is_as_we_left_it(link: &Link, identity: &Identity) -> bool {
                       and pg_catalog.bool_and(name operator(pg_catalog.=) 'sandlot_mark')
                   from pg_catalog.pg_prepared_statements where from_sql)
              and not exists (select from pg_catalog.pg_cursors)
-             and not exists (select from pg_catalog.pg_listening_channels())",
+             and not exists (select from pg_catalog.pg_listening_channels());
+         reset all",
         role = quote_literal(&identity.role),
     );
-    let Ok(answer) = link.client.simple_query(&text).await else { return false };
-    answer.iter().any(|message| matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some("t")))
+    let Ok(answer) = link.client.simple_query(&text).await else {
+        return false;
+    };
+    answer
+        .iter()
+        .any(|message| matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some("t")))
 }

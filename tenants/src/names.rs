@@ -17,7 +17,13 @@ pub fn schema_for(email: &str, digits: u32) -> String {
     let mut stem: String = local
         .chars()
         .flat_map(char::to_lowercase)
-        .map(|letter| if letter.is_ascii_lowercase() || letter.is_ascii_digit() { letter } else { '_' })
+        .map(|letter| {
+            if letter.is_ascii_lowercase() || letter.is_ascii_digit() {
+                letter
+            } else {
+                '_'
+            }
+        })
         .collect();
     if stem.starts_with("pg_") {
         stem.insert(0, '_');
@@ -44,7 +50,8 @@ pub fn fresh_spare() -> String {
 
 /// Whether `role` has the form of [`fresh_role`].
 pub fn is_role(role: &str) -> bool {
-    role.strip_prefix("t_").is_some_and(|rest| rest.len() == 26 && rest.bytes().all(|byte| ALPHABET.contains(&byte)))
+    role.strip_prefix("t_")
+        .is_some_and(|rest| rest.len() == 26 && rest.bytes().all(|byte| ALPHABET.contains(&byte)))
 }
 
 /// `name` as an SQL identifier: always quoted, so that case, keywords and quotes survive.
@@ -55,12 +62,18 @@ pub fn quote_ident(name: &str) -> String {
 /// `text` as an SQL string constant, whatever `standard_conforming_strings` says.
 pub fn quote_literal(text: &str) -> String {
     let doubled = text.replace('\'', "''");
-    if doubled.contains('\\') { format!("E'{}'", doubled.replace('\\', "\\\\")) } else { format!("'{doubled}'") }
+    if doubled.contains('\\') {
+        format!("E'{}'", doubled.replace('\\', "\\\\"))
+    } else {
+        format!("'{doubled}'")
+    }
 }
 
 fn noise() -> String {
     let mut rng = rand::rng();
-    (0..26).map(|_| char::from(ALPHABET[rng.random_range(0..ALPHABET.len())])).collect()
+    (0..26)
+        .map(|_| char::from(ALPHABET[rng.random_range(0..ALPHABET.len())]))
+        .collect()
 }
 
 #[cfg(test)]
@@ -87,7 +100,10 @@ mod tests {
     fn long_schema_fits_a_name() {
         let long = schema_for(&format!("{}@example.org", "x".repeat(64)), 123_456);
         assert_eq!(long.len(), 63);
-        assert_eq!(schema_for(&format!("pg_{}@example.org", "x".repeat(64)), 123_456).len(), 63);
+        assert_eq!(
+            schema_for(&format!("pg_{}@example.org", "x".repeat(64)), 123_456).len(),
+            63
+        );
         assert!(long.ends_with("_123456"));
     }
 
@@ -97,7 +113,12 @@ mod tests {
         assert_ne!(one, two);
         assert!(is_role(&one), "{one}");
         assert_eq!(fresh_spare().len(), 32);
-        for other in ["t_", "sandlot", "t_ABCDEFGHIJKLMNOPQRSTUVWXYZ", "t_abcdefghijklmnopqrstuvwxy1"] {
+        for other in [
+            "t_",
+            "sandlot",
+            "t_ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+            "t_abcdefghijklmnopqrstuvwxy1",
+        ] {
             assert!(!is_role(other), "{other}");
         }
     }

@@ -95,13 +95,22 @@ type Seat = (Place, Option<Arc<Link>>);
 impl Pool {
     pub(crate) fn new(door: Door, share: Share, executioner: Option<Pool>) -> Self {
         let idle = share.idle;
-        let pool = Self(Arc::new(Shared { door, share, executioner, state: Mutex::default() }));
+        let pool = Self(Arc::new(Shared {
+            door,
+            share,
+            executioner,
+            state: Mutex::default(),
+        }));
         tokio::spawn(sweep(Arc::downgrade(&pool.0), idle));
         pool
     }
 
     /// A connection that is logged in as `identity`: an idle one of its own, else a new one when its turn comes.
-    pub(crate) async fn lease(&self, identity: &Arc<Identity>, access: Access) -> Result<Lease, Error> {
+    pub(crate) async fn lease(
+        &self,
+        identity: &Arc<Identity>,
+        access: Access,
+    ) -> Result<Lease, Error> {
         let (place, warm) = self.seat(identity).await?;
         let link = match warm {
             Some(link) => link,
@@ -156,7 +165,11 @@ impl Pool {
                 return Err(Error::Closed);
             }
             let shelf = state.shelves.entry(identity.clone()).or_default();
-            let ahead = shelf.waiting.iter().filter(|waiter| !waiter.seat.is_closed()).count();
+            let ahead = shelf
+                .waiting
+                .iter()
+                .filter(|waiter| !waiter.seat.is_closed())
+                .count();
             let taken = shelf.busy;
             if ahead == 0 && state.admits(taken, &self.0.share) {
                 return Ok(self.take(&mut state, identity));
@@ -167,8 +180,16 @@ impl Pool {
             state.tickets += 1;
             state.waiting += 1;
             let (seat, turn) = oneshot::channel();
-            let waiter = Waiter { ticket: state.tickets, seat };
-            state.shelves.entry(identity.clone()).or_default().waiting.push_back(waiter);
+            let waiter = Waiter {
+                ticket: state.tickets,
+                seat,
+            };
+            state
+                .shelves
+                .entry(identity.clone())
+                .or_default()
+                .waiting
+                .push_back(waiter);
             turn
         };
         match timeout(self.0.share.wait, turn).await {
@@ -185,7 +206,9 @@ impl Pool {
         state.busy += 1;
         let mut warm = None;
         while warm.is_none() {
-            let Some((_, link)) = shelf.idle.pop() else { break };
+            let Some((_, link)) = shelf.idle.pop() else {
+                break;
+            };
             state.idle -= 1;
             // One that broke while it lay here is no use: Postgres may have been restarted.
             warm = (!link.client.is_closed()).then_some(link);
@@ -193,14 +216,26 @@ impl Pool {
         if warm.is_none() && state.busy + state.idle > self.0.share.cap {
             state.close_oldest();
         }
-        (Place { pool: Some(self.clone()), identity: identity.clone() }, warm)
+        (
+            Place {
+                pool: Some(self.clone()),
+                identity: identity.clone(),
+            },
+            warm,
+        )
     }
 
     /// Hands out what is free, to the identity with the fewest places first, then to the longest wait.
     fn serve(&self, state: &mut State) {
         while state.waiting > 0 {
-            let Some(identity) = state.next(&self.0.share) else { return };
-            let Some(waiter) = state.shelves.get_mut(&identity).and_then(|shelf| shelf.waiting.pop_front()) else {
+            let Some(identity) = state.next(&self.0.share) else {
+                return;
+            };
+            let Some(waiter) = state
+                .shelves
+                .get_mut(&identity)
+                .and_then(|shelf| shelf.waiting.pop_front())
+            else {
                 return;
             };
             state.waiting -= 1;
@@ -249,7 +284,11 @@ impl Drop for Place {
 impl State {
     /// Whether an identity that has `taken` places may have one more.
     fn admits(&self, taken: usize, share: &Share) -> bool {
-        let limit = if taken == 0 { share.cap } else { share.cap - share.reserve };
+        let limit = if taken == 0 {
+            share.cap
+        } else {
+            share.cap - share.reserve
+        };
         taken < share.each && self.busy < limit
     }
 
@@ -257,14 +296,18 @@ impl State {
         self.shelves
             .iter()
             .filter(|(_, shelf)| self.admits(shelf.busy, share))
-            .filter_map(|(identity, shelf)| Some((shelf.busy, shelf.waiting.front()?.ticket, identity)))
+            .filter_map(|(identity, shelf)| {
+                Some((shelf.busy, shelf.waiting.front()?.ticket, identity))
+            })
             .min_by_key(|(busy, ticket, _)| (*busy, *ticket))
             .map(|(_, _, identity)| identity.clone())
     }
 
     /// Gives a place back, with the connection that it had if that is still good.
     fn put(&mut self, identity: &Arc<Identity>, link: Option<Arc<Link>>) {
-        let Some(shelf) = self.shelves.get_mut(identity) else { return };
+        let Some(shelf) = self.shelves.get_mut(identity) else {
+            return;
+        };
         shelf.busy -= 1;
         self.busy -= 1;
         if let Some(link) = link.filter(|link| !self.closed && !link.client.is_closed()) {
@@ -321,8 +364,15 @@ async fn sweep(shared: Weak<Shared>, idle: Duration) {
     let mut ticks = tokio::time::interval((idle / 2).max(Duration::from_millis(10)));
     loop {
         ticks.tick().await;
-        let Some(shared) = shared.upgrade() else { return };
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
         let now = Instant::now();
-        drop(shared.state.lock().close_idle(|_, since| now.duration_since(since) >= idle));
+        drop(
+            shared
+                .state
+                .lock()
+                .close_idle(|_, since| now.duration_since(since) >= idle),
+        );
     }
 }

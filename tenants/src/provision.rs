@@ -33,14 +33,23 @@ impl Tenants {
         match schema_owner(&lease, schema).await? {
             None => {
                 let owner = quote_ident(&owner);
-                lease.batch_execute(&format!("create schema {name} authorization {owner}")).await?;
+                lease
+                    .batch_execute(&format!("create schema {name} authorization {owner}"))
+                    .await?;
             }
             Some(other) if other != owner => {
-                return Err(Error::Unfit(format!("the schema {schema} exists and belongs to {other}")));
+                return Err(Error::Unfit(format!(
+                    "the schema {schema} exists and belongs to {other}"
+                )));
             }
             Some(_) => {}
         }
-        lease.batch_execute(&format!("grant usage, create on schema {name} to {}", quote_ident(role))).await?;
+        lease
+            .batch_execute(&format!(
+                "grant usage, create on schema {name} to {}",
+                quote_ident(role)
+            ))
+            .await?;
         lease.commit().await?;
         lease.finish();
         Ok(())
@@ -50,8 +59,13 @@ impl Tenants {
     pub async fn fill(&self, role: &str) -> Result<Fill, Error> {
         let lease = self.platform().await?;
         lease.begin().await?;
-        lease.batch_execute(&format!("grant {} to current_user", quote_ident(role))).await?;
-        Ok(Fill { lease, role: role.to_owned() })
+        lease
+            .batch_execute(&format!("grant {} to current_user", quote_ident(role)))
+            .await?;
+        Ok(Fill {
+            lease,
+            role: role.to_owned(),
+        })
     }
 
     /// Renames a schema of the platform's. Done already (`from` gone, `to` there) is well done.
@@ -62,10 +76,15 @@ impl Tenants {
         let lease = self.platform().await?;
         let owner = Some(self.owner_role());
         lease.begin().await?;
-        let renamed = schema_owner(&lease, from).await?.is_none() && schema_owner(&lease, to).await? == owner;
+        let renamed =
+            schema_owner(&lease, from).await?.is_none() && schema_owner(&lease, to).await? == owner;
         if !renamed {
             lease
-                .batch_execute(&format!("alter schema {} rename to {}", quote_ident(from), quote_ident(to)))
+                .batch_execute(&format!(
+                    "alter schema {} rename to {}",
+                    quote_ident(from),
+                    quote_ident(to)
+                ))
                 .await?;
         }
         lease.commit().await?;
@@ -154,7 +173,12 @@ impl Tenants {
 impl Fill {
     /// Ends the platform's membership and commits.
     pub async fn commit(self) -> Result<(), Error> {
-        self.lease.batch_execute(&format!("revoke {} from current_user", quote_ident(&self.role))).await?;
+        self.lease
+            .batch_execute(&format!(
+                "revoke {} from current_user",
+                quote_ident(&self.role)
+            ))
+            .await?;
         self.lease.commit().await?;
         self.lease.finish();
         Ok(())
@@ -173,5 +197,8 @@ pub(crate) async fn schema_owner(lease: &Lease, schema: &str) -> Result<Option<S
     let text = "select pg_catalog.pg_get_userbyid(nspowner)::pg_catalog.text
         from pg_catalog.pg_namespace where nspname = $1::pg_catalog.text";
     let statement = lease.prepare_cached(text).await?;
-    Ok(lease.query_opt(&statement, &[&schema]).await?.map(|row| row.get(0)))
+    Ok(lease
+        .query_opt(&statement, &[&schema])
+        .await?
+        .map(|row| row.get(0)))
 }

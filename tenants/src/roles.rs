@@ -70,20 +70,33 @@ impl Tenants {
             .await?;
         lease.finish();
         let unknown = |rows: Vec<tokio_postgres::Row>, known: &HashSet<String>| -> Vec<String> {
-            rows.iter().map(|row| row.get::<_, String>(0)).filter(|name| !known.contains(name)).collect()
+            rows.iter()
+                .map(|row| row.get::<_, String>(0))
+                .filter(|name| !known.contains(name))
+                .collect()
         };
         let mut roles = unknown(roles, known_roles);
         roles.retain(|role| is_role(role));
-        Ok(Orphans { schemas: unknown(schemas, known_schemas), roles })
+        Ok(Orphans {
+            schemas: unknown(schemas, known_schemas),
+            roles,
+        })
     }
 
     /// The same for tenants' roles and the template's reader; inside the caller's transaction.
     pub(crate) async fn make_login(&self, lease: &Lease, role: &str) -> Result<(), Error> {
         if !role_exists(lease, role).await? {
             // A member of nothing that would inherit nothing: two bars where one would do.
-            lease.batch_execute(&format!("create role {} noinherit", quote_ident(role))).await?;
+            lease
+                .batch_execute(&format!("create role {} noinherit", quote_ident(role)))
+                .await?;
             let comment = quote_literal(&self.role_comment());
-            lease.batch_execute(&format!("comment on role {} is {comment}", quote_ident(role))).await?;
+            lease
+                .batch_execute(&format!(
+                    "comment on role {} is {comment}",
+                    quote_ident(role)
+                ))
+                .await?;
         }
         self.put_in_order(lease, role).await
     }
@@ -92,7 +105,9 @@ impl Tenants {
         let limits = &self.settings().limits;
         let password = match self.settings().credentials.password(role) {
             // The verifier and not the password: the statement may end up in the server's log.
-            Some(password) => quote_literal(&postgres_protocol::password::scram_sha_256(password.as_bytes())),
+            Some(password) => quote_literal(&postgres_protocol::password::scram_sha_256(
+                password.as_bytes(),
+            )),
             None => "null".to_owned(),
         };
         let (name, database) = (quote_ident(role), quote_ident(self.database()));
@@ -105,8 +120,16 @@ impl Tenants {
             ))
             .await?;
         if may_bound_files(lease).await? {
-            let bound = if limits.temp_file_kb < 0 { "-1".to_owned() } else { format!("{}kB", limits.temp_file_kb) };
-            lease.batch_execute(&format!("alter role {name} set temp_file_limit = '{bound}'")).await?;
+            let bound = if limits.temp_file_kb < 0 {
+                "-1".to_owned()
+            } else {
+                format!("{}kB", limits.temp_file_kb)
+            };
+            lease
+                .batch_execute(&format!(
+                    "alter role {name} set temp_file_limit = '{bound}'"
+                ))
+                .await?;
         }
         Ok(())
     }
@@ -125,7 +148,8 @@ pub(crate) async fn may_bound_files(lease: &Lease) -> Result<bool, Error> {
 }
 
 pub(crate) async fn role_exists(lease: &Lease, role: &str) -> Result<bool, Error> {
-    let text = "select exists (select from pg_catalog.pg_roles where rolname = $1::pg_catalog.text)";
+    let text =
+        "select exists (select from pg_catalog.pg_roles where rolname = $1::pg_catalog.text)";
     let statement = lease.prepare_cached(text).await?;
     Ok(lease.query_one(&statement, &[&role]).await?.get(0))
 }

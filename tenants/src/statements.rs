@@ -32,7 +32,11 @@ impl Statements {
         let mut kept = self.0.lock();
         if kept.by_text.len() >= KEPT {
             // A scan of a hundred entries costs less than the round trip that preparing took.
-            let oldest = kept.by_text.iter().min_by_key(|(_, (_, used))| *used).map(|(text, _)| text.clone());
+            let oldest = kept
+                .by_text
+                .iter()
+                .min_by_key(|(_, (_, used))| *used)
+                .map(|(text, _)| text.clone());
             if let Some(oldest) = oldest {
                 kept.by_text.remove(&oldest);
             }

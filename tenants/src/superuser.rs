@@ -26,10 +26,22 @@ pub(crate) async fn prepare(superuser: &Config, settings: &Settings) -> Result<(
     let tenants = settings.platform.get_dbname().unwrap_or_default();
     let client = connect(superuser).await?;
     make_platform(&client, role, settings.platform.get_password()).await?;
-    for database in settings.platform_database.iter().map(String::as_str).chain([tenants]) {
+    for database in settings
+        .platform_database
+        .iter()
+        .map(String::as_str)
+        .chain([tenants])
+    {
         make_database(&client, database, role).await?;
     }
-    let databases = client.query("select datname::text from pg_database where datallowconn order by 1", &[]).await?;
+    // Those that came with the server as well: a tenant must not find an open one next door.
+    let databases = client
+        .query(
+            "select datname::text from pg_database d join pg_roles r on r.oid = d.datdba
+             where datallowconn and (r.rolsuper or r.rolname = $1) order by 1",
+            &[&role],
+        )
+        .await?;
     for row in databases {
         let database: String = row.get(0);
         close_database(&client, &database, database == tenants).await?;
@@ -49,14 +61,21 @@ async fn connect(config: &Config) -> Result<Client, Error> {
 
 async fn make_platform(client: &Client, role: &str, password: Option<&[u8]>) -> Result<(), Error> {
     let name = quote_ident(role);
-    let known = client.query_opt("select from pg_roles where rolname = $1", &[&role]).await?.is_some();
+    let known = client
+        .query_opt("select from pg_roles where rolname = $1", &[&role])
+        .await?
+        .is_some();
     if !known {
         client.batch_execute(&format!("create role {name}")).await?;
     }
-    client.batch_execute(&format!("alter role {name} login createrole inherit")).await?;
+    client
+        .batch_execute(&format!("alter role {name} login createrole inherit"))
+        .await?;
     if let Some(password) = password {
         let verifier = quote_literal(&postgres_protocol::password::scram_sha_256(password));
-        client.batch_execute(&format!("alter role {name} password {verifier}")).await?;
+        client
+            .batch_execute(&format!("alter role {name} password {verifier}"))
+            .await?;
     }
     client
         .batch_execute(&format!(
@@ -68,25 +87,50 @@ async fn make_platform(client: &Client, role: &str, password: Option<&[u8]>) -> 
 
 async fn make_database(client: &Client, database: &str, role: &str) -> Result<(), Error> {
     let (name, owner) = (quote_ident(database), quote_ident(role));
-    if client.query_opt("select from pg_database where datname = $1", &[&database]).await?.is_none() {
+    if client
+        .query_opt("select from pg_database where datname = $1", &[&database])
+        .await?
+        .is_none()
+    {
         // Not from template1, which may hold what somebody put there.
-        client.batch_execute(&format!("create database {name} owner {owner} template template0 encoding 'UTF8'")).await?;
+        client
+            .batch_execute(&format!(
+                "create database {name} owner {owner} template template0 encoding 'UTF8'"
+            ))
+            .await?;
     }
     let others = "select from pg_database where datname = $1 and pg_get_userbyid(datdba) <> $2";
-    if client.query_opt(others, &[&database, &role]).await?.is_some() {
-        client.batch_execute(&format!("alter database {name} owner to {owner}")).await?;
+    if client
+        .query_opt(others, &[&database, &role])
+        .await?
+        .is_some()
+    {
+        client
+            .batch_execute(&format!("alter database {name} owner to {owner}"))
+            .await?;
     }
     Ok(())
 }
 
 /// Nobody but its owner may come into a database, unless it is the `tenants`' own; and nobody makes temporary tables.
 async fn close_database(client: &Client, database: &str, tenants: bool) -> Result<(), Error> {
-    let rights = if tenants { "temporary" } else { "connect, temporary" };
-    let open = "select has_database_privilege('public', oid, $2) from pg_database where datname = $1";
-    let open = client.query_opt(open, &[&database, &rights]).await?.is_some_and(|row| row.get(0));
+    let rights = if tenants {
+        "temporary"
+    } else {
+        "connect, temporary"
+    };
+    let open =
+        "select has_database_privilege('public', oid, $2) from pg_database where datname = $1";
+    let open = client
+        .query_opt(open, &[&database, &rights])
+        .await?
+        .is_some_and(|row| row.get(0));
     if open {
         client
-            .batch_execute(&format!("revoke {rights} on database {} from public", quote_ident(database)))
+            .batch_execute(&format!(
+                "revoke {rights} on database {} from public",
+                quote_ident(database)
+            ))
             .await?;
     }
     Ok(())
@@ -106,7 +150,11 @@ async fn close_functions(client: &Client, role: &str) -> Result<(), Error> {
     if open.is_empty() {
         return Ok(());
     }
-    let functions = open.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join(", ");
+    let functions = open
+        .iter()
+        .map(|row| row.get::<_, String>(0))
+        .collect::<Vec<_>>()
+        .join(", ");
     client
         .batch_execute(&format!(
             "revoke execute on function {functions} from public; grant execute on function {functions} to {}",

@@ -49,8 +49,17 @@ pub(crate) async fn end(mut target: Target, executioner: Option<Pool>) {
     if let Some(pool) = executioner {
         match timeout(PATIENCE, terminate_one(&pool, &target)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(pid = target.pid, role = target.role, ?error, "backend not terminated"),
-            Err(_) => tracing::warn!(pid = target.pid, role = target.role, "backend not terminated in time"),
+            Ok(Err(error)) => tracing::warn!(
+                pid = target.pid,
+                role = target.role,
+                ?error,
+                "backend not terminated"
+            ),
+            Err(_) => tracing::warn!(
+                pid = target.pid,
+                role = target.role,
+                "backend not terminated in time"
+            ),
         }
     }
     wait(target).await;
@@ -96,7 +105,9 @@ async fn terminate(lease: &Lease, pid: i32, role: &str) -> Result<(), Error> {
         Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
             // Without pg_signal_backend a member of the role may still do it; nobody sees the membership.
             lease.begin().await?;
-            lease.batch_execute(&format!("grant {} to current_user", quote_ident(role))).await?;
+            lease
+                .batch_execute(&format!("grant {} to current_user", quote_ident(role)))
+                .await?;
             lease.execute(&statement, &[&pid, &role]).await?;
             lease.rollback().await
         }

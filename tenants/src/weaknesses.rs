@@ -1,11 +1,7 @@
 //! Which promise a server that is not ours keeps less well, why, and what its superuser can do about it.
 
 use crate::{
-    error::Error,
-    handle::Tenants,
-    lease::Lease,
-    names::quote_ident,
-    roles::may_bound_files,
+    error::Error, handle::Tenants, lease::Lease, names::quote_ident, roles::may_bound_files,
     superuser::FAR_REACHING,
 };
 
@@ -76,13 +72,20 @@ async fn functions(lease: &Lease, found: &mut Vec<Weakness>) -> Result<(), Error
         found.push(Weakness {
             what: what.to_owned(),
             consequence: consequence.to_owned(),
-            remedy: format!("revoke execute on function {} from public", row.get::<_, String>(1)),
+            remedy: format!(
+                "revoke execute on function {} from public",
+                row.get::<_, String>(1)
+            ),
         });
     }
     Ok(())
 }
 
-async fn databases(tenants: &Tenants, lease: &Lease, found: &mut Vec<Weakness>) -> Result<(), Error> {
+async fn databases(
+    tenants: &Tenants,
+    lease: &Lease,
+    found: &mut Vec<Weakness>,
+) -> Result<(), Error> {
     let open = lease
         .query(
             "select datname::pg_catalog.text, pg_catalog.has_database_privilege('public', oid, 'connect'),
@@ -109,7 +112,9 @@ async fn databases(tenants: &Tenants, lease: &Lease, found: &mut Vec<Weakness>) 
         if temporary {
             found.push(Weakness {
                 what: "everybody may make temporary tables".to_owned(),
-                consequence: "a tenant can store data outside its schema for as long as a session lasts".to_owned(),
+                consequence:
+                    "a tenant can store data outside its schema for as long as a session lasts"
+                        .to_owned(),
                 remedy: format!("revoke temporary on database {name} from public"),
             });
         }
@@ -156,16 +161,25 @@ async fn server(tenants: &Tenants, lease: &Lease, found: &mut Vec<Weakness>) -> 
     if prepared > 0 {
         found.push(Weakness {
             what: "the server keeps prepared transactions".to_owned(),
-            consequence: "a tenant can leave transactions behind that hold locks with no session to end".to_owned(),
-            remedy: "alter system set max_prepared_transactions = 0, and restart the server".to_owned(),
+            consequence:
+                "a tenant can leave transactions behind that hold locks with no session to end"
+                    .to_owned(),
+            remedy: "alter system set max_prepared_transactions = 0, and restart the server"
+                .to_owned(),
         });
     }
     let wanted = i32::try_from(tenants.connections()).unwrap_or(i32::MAX);
     if wanted > connections {
         found.push(Weakness {
-            what: format!("the server takes {connections} connections, the pools may open {wanted}"),
-            consequence: "under load requests are refused before the pools' own limits are reached".to_owned(),
-            remedy: format!("alter system set max_connections = {}, and restart the server", wanted + 20),
+            what: format!(
+                "the server takes {connections} connections, the pools may open {wanted}"
+            ),
+            consequence: "under load requests are refused before the pools' own limits are reached"
+                .to_owned(),
+            remedy: format!(
+                "alter system set max_connections = {}, and restart the server",
+                wanted + 20
+            ),
         });
     }
     Ok(())

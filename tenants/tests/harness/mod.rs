@@ -7,7 +7,7 @@ use std::{
         fs::{PermissionsExt, chown},
         process::CommandExt,
     },
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, ChildStdin, Command, Stdio},
     sync::{
         LazyLock,
@@ -48,7 +48,11 @@ impl Cluster {
         let (settings, serial) = settings(change);
         let tenants = Tenants::open(settings).unwrap();
         let weaknesses = tenants.prepare(Some(&superuser())).await.unwrap();
-        Self { tenants, weaknesses, serial }
+        Self {
+            tenants,
+            weaknesses,
+            serial,
+        }
     }
 
     /// A tenant with a schema of its own and nothing in it.
@@ -57,17 +61,30 @@ impl Cluster {
         let role = names::fresh_role();
         self.tenants.make_role(&role).await.unwrap();
         self.tenants.make_schema(&schema, &role).await.unwrap();
-        Identity { role, schema, read_only: false }
+        Identity {
+            role,
+            schema,
+            read_only: false,
+        }
     }
 
     /// A superuser in the tenants database.
     pub async fn superuser(&self) -> Client {
-        connect(superuser().dbname(self.tenants.settings().platform.get_dbname().unwrap())).await.unwrap()
+        connect(superuser().dbname(self.tenants.settings().platform.get_dbname().unwrap()))
+            .await
+            .unwrap()
     }
 
     /// A connection that `identity` opens itself, past the pool.
     pub async fn raw(&self, identity: &Identity) -> Result<Client, tokio_postgres::Error> {
-        connect(self.tenants.settings().platform.clone().user(&identity.role)).await
+        connect(
+            self.tenants
+                .settings()
+                .platform
+                .clone()
+                .user(&identity.role),
+        )
+        .await
     }
 }
 
@@ -75,8 +92,15 @@ impl Cluster {
 pub fn settings(change: impl FnOnce(&mut Settings)) -> (Settings, u32) {
     let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
     let mut platform = superuser();
-    platform.user(format!("plat{serial}")).dbname(format!("tenants{serial}"));
-    let limits = Limits { connections: 12, platform: 4, wait: Duration::from_secs(20), ..Limits::default() };
+    platform
+        .user(format!("plat{serial}"))
+        .dbname(format!("tenants{serial}"));
+    let limits = Limits {
+        connections: 12,
+        platform: 4,
+        wait: Duration::from_secs(20),
+        ..Limits::default()
+    };
     let mut settings = Settings {
         platform,
         platform_database: Some(format!("platform{serial}")),
@@ -90,7 +114,10 @@ pub fn settings(change: impl FnOnce(&mut Settings)) -> (Settings, u32) {
 /// The bootstrap superuser of the scratch server.
 pub fn superuser() -> Config {
     let mut config = Config::new();
-    config.host_path(&SERVER.socket).user("postgres").dbname("postgres");
+    config
+        .host_path(&SERVER.socket)
+        .user("postgres")
+        .dbname("postgres");
     config
 }
 
@@ -104,7 +131,11 @@ pub async fn connect(config: &Config) -> Result<Client, tokio_postgres::Error> {
 impl Server {
     fn start() -> Self {
         let binaries = binaries();
-        let directory = tempfile::Builder::new().prefix("sandlot-").tempdir_in("/tmp").unwrap().keep();
+        let directory = tempfile::Builder::new()
+            .prefix("sandlot-")
+            .tempdir_in("/tmp")
+            .unwrap()
+            .keep();
         let user = unprivileged();
         let mut run = Command::new("sh");
         if let Some((uid, gid)) = user {
@@ -112,23 +143,19 @@ impl Server {
             chown(&directory, Some(uid), Some(gid)).unwrap();
             run.uid(uid).gid(gid);
         }
-        // The shell outlives both the server and this process: it stops the one when the other is gone, and
-        // leaves nothing behind. Log-ins are answered by trust, unless a password is wanted of tenants (see `pg_hba`).
+        // The shell waits on a pipe that this process holds, stops the server when the pipe closes, and leaves nothing
+        // behind. Everybody is trusted but the tenants of one database.
         let script = r#"
             set -e
-            "$1/initdb" -D "$2/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$2/initdb.log" 2>&1
-            printf 'local all /^scram @x scram-sha-256\n' >/dev/null
-            "$1/postgres" -D "$2/data" -c listen_addresses= -c unix_socket_directories="$2" -c fsync=off \
-                -c max_connections=300 -c max_locks_per_transaction=64 -c autovacuum=off >"$2/log" 2>&1 </dev/null &
-            server=$!
-            until "$1/pg_isready" -q -h "$2" 2>/dev/null || test -S "$2/.s.PGSQL.5432" ; do
-                kill -0 $server
-                read -t 0.05 _ 2>/dev/null <> <(:) || true
-            done
+            "$1/initdb" -D "$2/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$2/log"
+            { echo 'local scram_tenants postgres,scram_platform trust'
+              echo 'local scram_tenants all scram-sha-256'
+              echo 'local all all trust'; } >"$2/data/pg_hba.conf"
+            "$1/pg_ctl" -D "$2/data" -l "$2/log" -w -o "-c listen_addresses= -c unix_socket_directories=$2 -c fsync=off \
+                -c max_connections=300 -c autovacuum=off" start >/dev/null
             echo ready
             read _ || true
-            kill -QUIT $server
-            wait $server || true
+            "$1/pg_ctl" -D "$2/data" -m immediate stop >/dev/null || true
             rm -rf "$2"
         "#;
         let mut child = run
@@ -144,9 +171,15 @@ impl Server {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
         assert_eq!(line.trim(), "ready", "see {}", directory.display());
-        Self { socket: directory, _alive: child.stdin.take().unwrap(), _child: child }
+        Self {
+            socket: directory,
+            _alive: child.stdin.take().unwrap(),
+            _child: child,
+        }
     }
 }
 
@@ -175,13 +208,10 @@ fn unprivileged() -> Option<(u32, u32)> {
     }
     let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
     ["postgres", "nobody"].iter().find_map(|name| {
-        let line = users.lines().find(|line| line.starts_with(&format!("{name}:")))?;
+        let line = users
+            .lines()
+            .find(|line| line.starts_with(&format!("{name}:")))?;
         let mut fields = line.split(':').skip(2);
         Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
     })
-}
-
-#[allow(dead_code)]
-fn exists(path: &Path) -> bool {
-    path.exists()
 }
