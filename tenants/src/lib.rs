@@ -1,1 +1,4 @@
 //! Tenants.
+
+pub mod replay;
+pub mod script;
