@@ -72,7 +72,7 @@ impl Template {
         let fill = self.tenants.fill(role).await?;
         drawn
             .script
-            .replay(&fill, schema, role)
+            .replay_in(&*fill, schema, role)
             .await
             .map_err(|error| Problem::new(Kind::InternalError).because(error))?;
         fill.commit().await?;
@@ -124,11 +124,10 @@ async fn draw(tenants: &Tenants) -> anyhow::Result<Drawn> {
     let version = version(tenants)
         .await?
         .context("the template vanished while the server started")?;
-    let lease = tenants.platform().await?;
-    let script = Script::read(&lease, SCHEMA)
+    let mut client = tenants.connection().await?;
+    let script = Script::read(&mut client, SCHEMA)
         .await
         .context("the template can't be copied")?;
-    lease.finish();
     Ok(Drawn { version, script })
 }
 

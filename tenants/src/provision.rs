@@ -10,6 +10,7 @@ use crate::{
     handle::Tenants,
     lease::{Access, Lease},
     names::quote_ident,
+    superuser,
 };
 
 /// A transaction of the platform that fills a tenant's fresh schema; a [`Client`] by `Deref`.
@@ -55,12 +56,21 @@ impl Tenants {
         Ok(())
     }
 
+    /// A connection of the platform that belongs to no pool, for long work on the template.
+    pub async fn connection(&self) -> Result<Client, Error> {
+        superuser::connect(&self.settings().platform).await
+    }
+
     /// Opens the transaction in which a copy is made in a schema that no tenant has held, and handed over to `role`.
     pub async fn fill(&self, role: &str) -> Result<Fill, Error> {
         let lease = self.platform().await?;
         lease.begin().await?;
         lease
-            .batch_execute(&format!("grant {} to current_user", quote_ident(role)))
+            .batch_execute(&format!(
+                // All of a copy's rows are those of one moment.
+                "set transaction isolation level repeatable read; grant {} to current_user",
+                quote_ident(role)
+            ))
             .await?;
         Ok(Fill {
             lease,

@@ -50,7 +50,8 @@ pub(crate) async fn prepare(superuser: &Config, settings: &Settings) -> Result<(
     Ok(())
 }
 
-async fn connect(config: &Config) -> Result<Client, Error> {
+/// Opens a connection that belongs to no pool.
+pub(crate) async fn connect(config: &Config) -> Result<Client, Error> {
     let (client, mut connection) = config.connect(NoTls).await?;
     tokio::spawn(async move {
         let mut connection = pin!(poll_fn(move |context| connection.poll_message(context)));
