@@ -1,3 +1,4 @@
 //! Sandlot.
 
+pub mod postgres;
 pub mod problem;
