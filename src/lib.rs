@@ -1,3 +1,5 @@
 //! Sandlot.
 
+pub mod data;
 pub mod problem;
+pub mod rest;
