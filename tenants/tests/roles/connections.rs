@@ -1,11 +1,8 @@
 //! Pools, the watchdog and the state a session comes back in, on a real server.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod harness;
 
 use std::{future::pending, sync::Arc, time::Duration};
 
-use harness::Cluster;
+use crate::harness::Cluster;
 use tenants::{Access, Credentials, Error, Identity, Lease};
 use tokio::{sync::Barrier, time::timeout};
 
@@ -423,7 +420,7 @@ async fn a_changed_password_is_put_back() {
     let mut config = cluster.tenants.settings().platform.clone();
     config.user(&ann.role).password("mine");
     assert!(
-        harness::connect(&config).await.is_err(),
+        crate::harness::connect(&config).await.is_err(),
         "the platform's password is in force again"
     );
 }
