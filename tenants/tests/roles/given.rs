@@ -99,7 +99,7 @@ async fn a_tenant_lives_without_a_superuser() {
         .await
         .unwrap();
     // Without pg_signal_backend a stubborn session is ended all the same.
-    let stubborn = "do $$ begin loop begin perform pg_sleep(60); exception when query_canceled then null; end; end loop; end $$";
+    let stubborn = "set client_connection_check_interval = 0; do $$ begin loop begin perform pg_sleep(60); exception when query_canceled then null; end; end loop; end $$";
     let outcome = lease
         .run(
             std::time::Duration::from_millis(50),
@@ -107,14 +107,24 @@ async fn a_tenant_lives_without_a_superuser() {
         )
         .await;
     assert!(matches!(outcome, Err(Error::Timeout { .. })));
-    let lost = lease.batch_execute("select 1");
-    assert!(
-        tokio::time::timeout(std::time::Duration::from_secs(15), lost)
-            .await
-            .expect("terminated")
-            .is_err()
-    );
+    let pid = lease.pid();
     drop(lease);
+    let client = connect(&superuser()).await.unwrap();
+    let there = "select count(*) from pg_stat_activity where pid = $1";
+    let gone = async {
+        while client
+            .query_one(there, &[&pid])
+            .await
+            .unwrap()
+            .get::<_, i64>(0)
+            > 0
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), gone)
+        .await
+        .expect("terminated");
     tenants.remove(&schema, &role).await.unwrap();
 }
 
