@@ -1,11 +1,8 @@
 //! A tenant's life: made, filled, renamed, removed, and nothing left of it.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod harness;
 
 use std::collections::HashSet;
 
-use harness::Cluster;
+use crate::harness::Cluster;
 use tenants::{Access, Error, Identity, Orphans, Tenants, names};
 
 const USERS: &str = "create table SCHEMA.users (id bigint generated always as identity primary key,
@@ -126,7 +123,7 @@ async fn every_step_may_be_done_twice() {
         .unwrap();
     cluster
         .tenants
-        .prepare(Some(&harness::superuser()))
+        .prepare(Some(&crate::harness::superuser()))
         .await
         .unwrap();
     cluster.tenants.prepare(None).await.unwrap();
