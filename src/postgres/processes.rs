@@ -130,29 +130,70 @@ fn is_postgres(process: &Path) -> bool {
 /// among its arguments, its children have the cluster's name in their titles.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn living_in(cluster: &Path, name: &str, runner: &Runner) -> Vec<u32> {
-    listed(cluster, name, runner)
-}
-
-#[cfg(any(test, not(target_os = "linux")))]
-fn listed(cluster: &Path, name: &str, runner: &Runner) -> Vec<u32> {
-    let output = runner
+    let list = runner
         .command("ps")
         .args(["-A", "-ww", "-o", "uid=,pid=,args="])
         .output();
-    let Ok(output) = output else {
-        return Vec::new();
-    };
-    let text = String::from_utf8_lossy(&output.stdout);
+    match list {
+        Ok(list) => taken(
+            &String::from_utf8_lossy(&list.stdout),
+            cluster,
+            name,
+            runner.uid,
+        ),
+        Err(_) => Vec::new(),
+    }
+}
+
+#[cfg(any(test, not(target_os = "linux")))]
+fn taken(list: &str, cluster: &Path, name: &str, user: u32) -> Vec<u32> {
     let title = format!("postgres: {name}: ");
     let cluster = format!(" -D {} ", cluster.display());
-    text.lines()
+    list.lines()
         .filter_map(|line| {
             let (uid, rest) = line.trim_start().split_once(' ')?;
             let (pid, args) = rest.trim_start().split_once(' ')?;
+            let args = args.trim_start();
             let program = args.split(" -").next()?;
-            let ours = args.trim_start().starts_with(&title)
+            let ours = args.starts_with(&title)
                 || (program.ends_with("/postgres") && args.contains(&cluster));
-            (ours && uid.parse() == Ok(runner.uid)).then(|| pid.parse().ok())?
+            (ours && uid.parse() == Ok(user)).then(|| pid.parse().ok())?
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn reads_only_numbers_that_can_be_a_servers() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("postmaster.pid");
+        assert_eq!(read_pid(&path), None);
+        for (text, pid) in [
+            ("123\n/data\n", Some(123)),
+            ("", None),
+            ("1\n", None),
+            ("0\n", None),
+            ("-5\n", None),
+            ("x\n", None),
+        ] {
+            fs::write(&path, text).unwrap();
+            assert_eq!(read_pid(&path), pid, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn takes_processes_out_of_a_list() {
+        let list = "    0     1 /sbin/init\n  \
+                    501    20 /opt/pg/bin/postgres -D /a b/postgres -c x=y\n  \
+                    501    21 postgres: cafe: checkpointer \n  \
+                    501    22 postgres: beef: checkpointer \n  \
+                    501    23 grep -D /a b/postgres -c\n  \
+                    502    24 postgres: cafe: writer \n\n";
+        let found = taken(list, Path::new("/a b/postgres"), "cafe", 501);
+        assert_eq!(found, [20, 21]);
+    }
 }

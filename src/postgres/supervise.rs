@@ -108,7 +108,6 @@ fn prepare(options: &Options) -> Result<(Server, bool, Vec<Lock>), Error> {
     let server = Server {
         settings: settings::arguments(options.durable, &options.settings, &socket_dir, &name),
         log: Log::new(data_dir.join("postgres.log")),
-        durable: options.durable,
         scratch,
         data_dir,
         socket_dir,
@@ -127,7 +126,6 @@ struct Server {
     settings: Vec<std::ffi::OsString>,
     log: Log,
     name: String,
-    durable: bool,
     scratch: Option<PathBuf>,
 }
 
@@ -249,10 +247,9 @@ impl Server {
         let program = self.binaries.dir.join("postgres");
         let mut arguments = vec!["-D".into(), self.place.cluster.clone().into_os_string()];
         arguments.extend(self.settings.iter().cloned());
-        let how = if self.durable {
-            Stop::Fast
-        } else {
-            Stop::Immediate
+        let how = match self.scratch {
+            None => Stop::Fast,
+            Some(_) => Stop::Immediate,
         };
         let command = guarded(
             &self.place.runner,

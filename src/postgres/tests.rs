@@ -115,7 +115,7 @@ async fn starts_twice_and_keeps_the_data() {
     for setting in settings::SETTINGS {
         let shown: String = client
             .query_one(
-                "select reset_val from pg_settings where name = $1",
+                "select reset_val from pg_settings where lower(name) = $1",
                 &[&setting.name],
             )
             .await
@@ -268,6 +268,15 @@ async fn another_process() {
         }
         Err(error) => println!("failed {error}"),
     }
+}
+
+fn id_of(name: &str) -> u32 {
+    let out = Command::new("id").args(["-u", name]).output().unwrap();
+    String::from_utf8(out.stdout)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap()
 }
 
 struct Other {
@@ -492,7 +501,8 @@ async fn as_an_ordinary_user() {
     if !rustix::process::geteuid().is_root() {
         return;
     }
-    let uid = 54321;
+    // Postgres insists on a user that has a name.
+    let uid = id_of("daemon");
     let folder = Folder::new();
     let data_dir = folder.data_dir();
     fs::DirBuilder::new().mode(0o700).create(&data_dir).unwrap();
@@ -509,7 +519,7 @@ async fn as_an_ordinary_user() {
     assert_eq!(server.note(), None);
     server.stop().await;
     // What root made, the ordinary user is told it can't use.
-    let mut other = Other::start_as(uid + 1, &folder, data_dir.to_str().unwrap());
+    let mut other = Other::start_as(id_of("nobody"), &folder, data_dir.to_str().unwrap());
     other.told("failed ");
     other.child.wait().unwrap();
 }
