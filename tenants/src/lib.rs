@@ -1,4 +1,5 @@
 //! Tenants.
 
+pub mod certify;
 pub mod replay;
 pub mod script;
