@@ -74,13 +74,13 @@ async fn a_filled_schema_belongs_to_its_tenant_and_the_membership_is_over() {
     ann.schema = claimed;
     let id = cluster
         .tenants
-        .registrant(&ann, "Ann@example.org", "Ann", "$argon2id$x", "admin")
+        .registrant(&ann, "Ann@example.org", Some("Ann"), "$argon2id$x", "admin")
         .await
         .unwrap();
     assert_eq!(
         cluster
             .tenants
-            .registrant(&ann, "ann@example.org", "Ann", "$argon2id$y", "admin")
+            .registrant(&ann, "ann@example.org", Some("Ann"), "$argon2id$y", "admin")
             .await
             .unwrap(),
         id
