@@ -136,3 +136,7 @@ where
     }
     Ok(reply)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod trials;
