@@ -37,7 +37,34 @@ impl Request {
 }
 
 /// Where in the client's request something was said, to name it in a refusal: `filter`, `sort`.
-pub type Place = Cow<'static, str>;
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place(Cow<'static, str>);
+
+impl From<&'static str> for Place {
+    fn from(text: &'static str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Place {
+    fn from(text: String) -> Self {
+        Self(Cow::Owned(text))
+    }
+}
+
+impl std::ops::Deref for Place {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Place> for String {
+    fn from(place: Place) -> Self {
+        place.0.into_owned()
+    }
+}
 
 /// Many rows of a table or view.
 #[derive(Clone, Debug, PartialEq)]

@@ -260,15 +260,15 @@ async fn collect(
 
 /// Awaits all of them together, each polled for the first time, and so sent, in order.
 async fn in_order<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut waiting: Vec<(Option<Pin<Box<F>>>, Option<F::Output>)> = futures
-        .map(|future| (Some(Box::pin(future)), None))
+    let mut waiting: Vec<Waiting<F>> = futures
+        .map(|future| Waiting::For(Box::pin(future)))
         .collect();
     poll_fn(|context| {
         let mut ready = true;
-        for (future, output) in &mut waiting {
-            if let Some(pinned) = future {
-                match pinned.as_mut().poll(context) {
-                    Poll::Ready(value) => (*future, *output) = (None, Some(value)),
+        for slot in &mut waiting {
+            if let Waiting::For(future) = slot {
+                match future.as_mut().poll(context) {
+                    Poll::Ready(value) => *slot = Waiting::Done(value),
                     Poll::Pending => ready = false,
                 }
             }
@@ -280,10 +280,16 @@ async fn in_order<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output>
         }
     })
     .await;
-    waiting
-        .into_iter()
-        .filter_map(|(_, output)| output)
-        .collect()
+    let done = waiting.into_iter().filter_map(|slot| match slot {
+        Waiting::Done(value) => Some(value),
+        Waiting::For(_) => None,
+    });
+    done.collect()
+}
+
+enum Waiting<F: Future> {
+    For(Pin<Box<F>>),
+    Done(F::Output),
 }
 
 fn outcome(written: Written, layout: &Layout, capture: &[usize]) -> Outcome {

@@ -429,9 +429,9 @@ async fn misfit_parameters(ask: Ask<'_>, plan: &Plan, connection: &Connection) -
         let Err(error) = run::try_bind(connection, bind).await else {
             continue;
         };
-        by_key |= bind.at == "id";
+        by_key |= &*bind.at == "id";
         let message = misfit(&error, "the value");
-        let known = problem.errors.get(bind.at.as_ref());
+        let known = problem.errors.get(&*bind.at);
         if known.is_none_or(|messages| !messages.contains(&message)) {
             problem = problem.field(bind.at.clone(), message);
         }
@@ -473,7 +473,7 @@ async fn misfit_columns(ask: Ask<'_>, plan: &Plan, connection: &Connection) -> O
 async fn misfit_key(ask: Ask<'_>, plan: &Plan, connection: &Connection) -> Option<Problem> {
     let statements = sql::statements(plan, ask.schema);
     for bind in statements.iter().flat_map(|s| &s.binds) {
-        if bind.at == "id" && run::try_bind(connection, bind).await.is_err() {
+        if &*bind.at == "id" && run::try_bind(connection, bind).await.is_err() {
             let table = &plan.catalog.tables[plan.table].name;
             return Some(
                 Problem::new(Kind::NotFound)

@@ -329,20 +329,20 @@ fn float(out: &mut Vec<u8>, shortest: &str, finite: bool, plain: i32) {
 /// `numeric` as sent: number of base-10000 digits, weight of the first, sign, digits after the
 /// point to show, then the digits (`numeric_send`).
 fn numeric(out: &mut Vec<u8>, raw: &[u8]) -> Option<()> {
-    let word = |at: usize| Some(u16::from_be_bytes(raw.get(at..at + 2)?.try_into().ok()?));
-    let count = usize::from(word(0)?);
-    let weight = i32::from(word(2)? as i16);
-    let sign = word(4)?;
-    let scale = usize::from(word(6)?);
+    let part = |at: usize| Some(u16::from_be_bytes(raw.get(at..at + 2)?.try_into().ok()?));
+    let count = usize::from(part(0)?);
+    let weight = i32::from(part(2)? as i16);
+    let sign = part(4)?;
+    let scale = usize::from(part(6)?);
     if raw.len() != 8 + 2 * count {
         return None;
     }
     match sign {
         0x0000 => {}
         0x4000 => out.push(b'-'),
-        0xc000 => return Some(out.extend_from_slice(b"\"NaN\"")),
-        0xd000 => return Some(out.extend_from_slice(b"\"Infinity\"")),
-        0xf000 => return Some(out.extend_from_slice(b"\"-Infinity\"")),
+        0xc000 => return word(out, "NaN"),
+        0xd000 => return word(out, "Infinity"),
+        0xf000 => return word(out, "-Infinity"),
         _ => return None,
     }
     let group = |position: i32| -> u16 {
@@ -350,7 +350,7 @@ fn numeric(out: &mut Vec<u8>, raw: &[u8]) -> Option<()> {
         usize::try_from(position)
             .ok()
             .filter(|position| *position < count)
-            .and_then(|position| word(8 + 2 * position))
+            .and_then(|position| part(8 + 2 * position))
             .unwrap_or(0)
     };
     if weight < 0 {
@@ -371,6 +371,11 @@ fn numeric(out: &mut Vec<u8>, raw: &[u8]) -> Option<()> {
         }
         out.truncate(end);
     }
+    Some(())
+}
+
+fn word(out: &mut Vec<u8>, word: &str) -> Option<()> {
+    string(out, word.as_bytes());
     Some(())
 }
 

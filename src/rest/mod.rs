@@ -139,3 +139,7 @@ where
     }
     Ok(reply)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod trials;

@@ -2,10 +2,9 @@
 
 use super::{Predicate, Scope, brief};
 use crate::data::catalog::{Type, TypeKind};
-use crate::data::request::{Filter, Operator};
+use crate::data::request::{Filter, Operator, Place};
 use crate::data::value::{check_text, describe};
 use crate::problem::{Kind, Problem};
-use std::borrow::Cow;
 
 /// How deep and/or/not and relations may be nested.
 const MAX_DEPTH: usize = 32;
@@ -65,7 +64,7 @@ impl Scope<'_> {
         name: &str,
         operator: Operator,
         values: &[String],
-        at: &Cow<'static, str>,
+        at: &Place,
     ) -> Result<Predicate, Problem> {
         let column = self.column(table, name, at)?;
         let ty = &self.catalog.tables[table].columns[column].ty;
@@ -107,8 +106,13 @@ impl Scope<'_> {
                 ty.shown
             )));
         }
-        let by_text = ty.ordered.is_none() || matches!(operator, Operator::Like | Operator::Ilike);
+        let is_pattern = matches!(operator, Operator::Like | Operator::Ilike);
+        let by_text = ty.ordered.is_none() || is_pattern;
         for value in values {
+            let escapes = value.bytes().rev().take_while(|b| *b == b'\\').count();
+            if is_pattern && escapes % 2 == 1 {
+                return Err(refuse("the pattern ends in a lone backslash".to_owned()));
+            }
             if by_text {
                 check_text(&Type::builtin("text", 25), value)
                     .map_err(|message| refuse(format!("the value {message}")))?;
@@ -169,7 +173,7 @@ impl Scope<'_> {
             column,
             operator: Operator::Gte,
             values: vec![instant.to_owned()],
-            at: Cow::Borrowed("since"),
+            at: Place::from("since"),
         })
     }
 }

@@ -12,9 +12,8 @@ pub(super) use read::order_text;
 pub use rules::{Reach, Refusal, Rules, Secret, Special, brief};
 
 use super::catalog::Catalog;
-use super::request::{Count, Operator, Request, Which};
+use super::request::{Count, Operator, Place, Request, Which};
 use crate::problem::Problem;
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// What Postgres is to do, and the catalog that its positions mean.
@@ -135,7 +134,7 @@ pub enum Predicate {
         /// One value, two for `Between`, any number for `In` and `Nin`.
         values: Vec<String>,
         /// Where the client said so.
-        at: Cow<'static, str>,
+        at: Place,
     },
     /// A column is null or is not.
     Null {

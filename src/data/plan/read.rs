@@ -2,11 +2,10 @@
 
 use super::{Output, Predicate, Read, Scope, Sort, SortBy, brief};
 use crate::data::catalog::{RelationKind, Table, TableKind};
-use crate::data::request::{Count, Item, List, Operator, Order, Rows};
+use crate::data::request::{Count, Item, List, Operator, Order, Place, Rows};
 use crate::data::value::check_text;
 use crate::data::writer::Writer;
 use crate::problem::{Kind, Problem};
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 /// How many relations deep an answer may go.
@@ -71,7 +70,7 @@ impl Scope<'_> {
                 column,
                 operator: Operator::Eq,
                 values: vec![text.clone()],
-                at: Cow::Borrowed("id"),
+                at: Place::from("id"),
             });
         }
         Ok(Predicate::And(all))
@@ -192,7 +191,7 @@ impl Scope<'_> {
         Ok(outputs)
     }
 
-    fn check_key(&self, key: &str, depth: usize, at: &Cow<'static, str>) -> Result<(), Problem> {
+    fn check_key(&self, key: &str, depth: usize, at: &Place) -> Result<(), Problem> {
         if depth == 0 || key.len() <= MAX_KEY {
             return Ok(());
         }
@@ -203,12 +202,7 @@ impl Scope<'_> {
     }
 
     /// The position of a column that a client names at `at`.
-    pub(super) fn column(
-        &self,
-        table: usize,
-        name: &str,
-        at: &Cow<'static, str>,
-    ) -> Result<usize, Problem> {
+    pub(super) fn column(&self, table: usize, name: &str, at: &Place) -> Result<usize, Problem> {
         let definition = &self.catalog.tables[table];
         self.rules.column(definition, name).ok_or_else(|| {
             Problem::new(Kind::InvalidParameter)
@@ -229,12 +223,7 @@ impl Scope<'_> {
     }
 
     /// The position of a relation that a client names at `at`.
-    pub(super) fn relation(
-        &self,
-        table: usize,
-        name: &str,
-        at: &Cow<'static, str>,
-    ) -> Result<usize, Problem> {
+    pub(super) fn relation(&self, table: usize, name: &str, at: &Place) -> Result<usize, Problem> {
         let definition = &self.catalog.tables[table];
         let seen = |relation: &usize| {
             let relation = &definition.relations[*relation];

@@ -164,11 +164,16 @@ impl Scope<'_> {
                 match self.cell(table, cell, key) {
                     Ok(Some(column)) => cells.push((column, cell)),
                     Ok(None) => {}
-                    Err(message) => faults
-                        .errors
-                        .entry(brief(self.rules.public_name(&table.name, &cell.name)).into_owned())
-                        .or_default()
-                        .push(body.row_label(number) + &message),
+                    Err(message) => {
+                        let name = if cell.trusted {
+                            self.rules.public_name(&table.name, &cell.name)
+                        } else {
+                            &cell.name
+                        };
+                        let messages = faults.errors.entry(brief(name).into_owned());
+                        let message = body.row_label(number) + &message;
+                        messages.or_default().push(message);
+                    }
                 }
             }
             cells.sort_by_key(|(column, _)| *column);

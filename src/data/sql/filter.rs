@@ -3,8 +3,7 @@
 use super::{Spelling, array_text, is_array};
 use crate::data::catalog::{Column, Relation, Type, types::oid};
 use crate::data::plan::{Predicate, Read, Sort, SortBy};
-use crate::data::request::{Operator, Which};
-use std::borrow::Cow;
+use crate::data::request::{Operator, Place, Which};
 
 impl Spelling<'_> {
     /// A predicate on the rows of `table`, called `alias`.
@@ -99,7 +98,7 @@ impl Spelling<'_> {
         column: &Column,
         operator: Operator,
         values: &[String],
-        at: &Cow<'static, str>,
+        at: &Place,
     ) {
         let ty = &column.ty;
         let first = || values.first().cloned();
@@ -139,14 +138,7 @@ impl Spelling<'_> {
         }
     }
 
-    fn among(
-        &mut self,
-        alias: &str,
-        column: &Column,
-        is: bool,
-        values: &[String],
-        at: &Cow<'static, str>,
-    ) {
+    fn among(&mut self, alias: &str, column: &Column, is: bool, values: &[String], at: &Place) {
         let ty = &column.ty;
         if is_array(ty) {
             // An array of arrays is one flat array to Postgres, so each one is compared by itself.
@@ -204,7 +196,7 @@ impl Spelling<'_> {
                     &text_type(),
                     false,
                     Some(pattern.clone()),
-                    &Cow::Borrowed("q"),
+                    &Place::from("q"),
                 );
             } else {
                 self.push(&format!("${number}::pg_catalog.\"text\""));
@@ -233,7 +225,7 @@ impl Spelling<'_> {
             return;
         };
         let column = &catalog.tables[table].columns[column];
-        let at = Cow::Borrowed("cursor");
+        let at = Place::from("cursor");
         let nulls_first = sort.nulls_first.unwrap_or(sort.descending);
         let (further, level) = if sort.descending {
             (Operator::Lt, Operator::Eq)

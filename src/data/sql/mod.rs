@@ -11,8 +11,8 @@ mod write;
 
 use super::catalog::{Catalog, Column, Table, Type, TypeKind, TypeSchema};
 use super::plan::{Plan, Step};
+use super::request::Place;
 use super::writer::Writer;
-use std::borrow::Cow;
 
 /// One statement with its parameters and what its columns are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct Bind {
     /// How the parameter is turned into its type, with `$1` for the parameter.
     pub cast: String,
     /// Where the client said so.
-    pub at: Cow<'static, str>,
+    pub at: Place,
 }
 
 /// One column of a result.
@@ -191,7 +191,7 @@ impl<'a> Spelling<'a> {
     ///
     /// Types that differ from clone to clone are reached through text, so that the driver never
     /// has to look one up.
-    fn bind(&mut self, ty: &Type, array: bool, value: Option<String>, at: &Cow<'static, str>) {
+    fn bind(&mut self, ty: &Type, array: bool, value: Option<String>, at: &Place) {
         let ty = ty.base();
         let list = if array { "[]" } else { "" };
         let name = self.type_name(ty);
@@ -265,6 +265,6 @@ fn array_text(values: &[String]) -> String {
     text
 }
 
-fn table_of<'a>(catalog: &'a Catalog, table: usize) -> &'a Table {
+fn table_of(catalog: &Catalog, table: usize) -> &Table {
     &catalog.tables[table]
 }

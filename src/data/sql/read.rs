@@ -3,9 +3,8 @@
 use super::{Shown, Spelling, Statement, table_of};
 use crate::data::catalog::{Catalog, Type, types::oid};
 use crate::data::plan::{Output, Predicate, Read, Sort, SortBy};
-use crate::data::request::Count;
+use crate::data::request::{Count, Place};
 use crate::data::writer::Writer;
-use std::borrow::Cow;
 
 /// The rows of a page, or the one row.
 pub(super) fn list(catalog: &Catalog, schema: &str, read: &Read) -> Statement {
@@ -158,7 +157,7 @@ impl Spelling<'_> {
                 }
                 Output::Constant { key, json } => {
                     let ty = Type::builtin("json", oid::JSON);
-                    self.bind(&ty, false, Some(json.clone()), &Cow::Borrowed("fields"));
+                    self.bind(&ty, false, Some(json.clone()), &Place::from("fields"));
                     Some(key.as_str())
                 }
             };
@@ -237,7 +236,7 @@ impl Spelling<'_> {
             let ty = Type::builtin("int8", oid::INT8);
             // Beyond what Postgres counts to there are no rows anyway.
             let offset = i64::try_from(read.offset).unwrap_or(i64::MAX);
-            self.bind(&ty, false, Some(offset.to_string()), &Cow::Borrowed("page"));
+            self.bind(&ty, false, Some(offset.to_string()), &Place::from("page"));
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{Bind, Shown, Spelling, Statement, table_of};
 use crate::data::catalog::{Column, TypeSchema};
 use crate::data::plan::{Delete, Insert, OnConflict, Output, Plan, Run, Step, Update};
-use std::borrow::Cow;
+use crate::data::request::Place;
 
 pub(super) fn insert(plan: &Plan, schema: &str, insert: &Insert, run: &Run) -> Statement {
     let mut spelling = Spelling::new(&plan.catalog, schema);
@@ -99,7 +99,7 @@ impl Spelling<'_> {
         self.binds.push(Bind {
             value: Some(json.to_owned()),
             cast: "$1::pg_catalog.json".to_owned(),
-            at: Cow::Borrowed("body"),
+            at: Place::from("body"),
         });
     }
 
