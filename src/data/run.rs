@@ -155,7 +155,7 @@ async fn write_untimed(
     }
     began.map_err(Failure::Database)?;
     let mut whole = Outcome::default();
-    for ((written, layout), statement) in rows.into_iter().zip(&layouts).zip(statements) {
+    for (written, layout) in rows.into_iter().zip(&layouts) {
         let written = written.map_err(|failure| failure.noted(connection))?;
         let part = outcome(written, layout, capture);
         if whole.rows > 0 && part.rows > 0 {
