@@ -22,8 +22,15 @@ impl Script {
     ///
     /// # Errors
     /// [`Error::Stale`] if the template's definitions have changed; any other leaves nothing behind either.
-    pub async fn replay(&self, client: &mut Client, target: &str, owner: &str) -> Result<(), Error> {
-        let build = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead);
+    pub async fn replay(
+        &self,
+        client: &mut Client,
+        target: &str,
+        owner: &str,
+    ) -> Result<(), Error> {
+        let build = client
+            .build_transaction()
+            .isolation_level(IsolationLevel::RepeatableRead);
         let tx = build.start().await?;
         self.hold_template(&tx).await?;
         tx.batch_execute(SETTINGS).await?;
