@@ -4,12 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use migration::MigratorTrait as _;
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, RuntimeErr, Statement,
-    sqlx,
-};
-
-use crate::problem::{Kind, Problem};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
 
 /// Connections of one server to the platform's database.
 pub const CONNECTIONS: u32 = 16;
@@ -83,44 +78,4 @@ async fn secret(db: &DatabaseConnection, name: &str) -> anyhow::Result<[u8; 32]>
     let value: Vec<u8> = row.try_get("", "value")?;
     <[u8; 32]>::try_from(value)
         .map_err(|_| anyhow::anyhow!("secret {name} does not have 32 bytes"))
-}
-
-impl From<DbErr> for Problem {
-    fn from(error: DbErr) -> Self {
-        let kind = if is_out_of_reach(&error) {
-            Kind::ServiceUnavailable
-        } else {
-            Kind::InternalError
-        };
-        let problem = Problem::new(kind).because(error);
-        match kind {
-            Kind::ServiceUnavailable => problem.header("retry-after", "1"),
-            _ => problem,
-        }
-    }
-}
-
-/// Whether the server, rather than the statement, is what failed.
-fn is_out_of_reach(error: &DbErr) -> bool {
-    let runtime = match error {
-        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => return true,
-        DbErr::Exec(runtime) | DbErr::Query(runtime) => runtime,
-        _ => return false,
-    };
-    let RuntimeErr::SqlxError(error) = runtime else {
-        return false;
-    };
-    match &**error {
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::Protocol(_)
-        | sqlx::Error::WorkerCrashed => true,
-        // Class 08: connection; 57P: shut down by the operator; 53: out of resources.
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            ["08", "57P", "53"].iter().any(|class| code.starts_with(class))
-        }),
-        _ => false,
-    }
 }

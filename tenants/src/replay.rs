@@ -1,6 +1,6 @@
 //! Replays a script: makes a copy of the template in a fresh schema and hands it over, in one transaction.
 
-use tokio_postgres::{Client, IsolationLevel};
+use tokio_postgres::{Client, GenericClient, IsolationLevel};
 
 use crate::script::{Error, Script};
 
@@ -32,10 +32,24 @@ impl Script {
             .build_transaction()
             .isolation_level(IsolationLevel::RepeatableRead);
         let tx = build.start().await?;
-        self.hold_template(&tx).await?;
+        self.replay_in(&tx, target, owner).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// The same inside a transaction of the caller's, which is at the level repeatable read and has not read yet.
+    ///
+    /// # Errors
+    /// As those of [`Script::replay`]; the transaction can't go on then.
+    pub async fn replay_in(
+        &self,
+        tx: &impl GenericClient,
+        target: &str,
+        owner: &str,
+    ) -> Result<(), Error> {
+        self.hold_template(tx).await?;
         tx.batch_execute(SETTINGS).await?;
         tx.batch_execute(&self.statements(target, owner)).await?;
-        tx.commit().await?;
         Ok(())
     }
 }

@@ -21,7 +21,7 @@ mod types;
 mod views;
 
 use serde::{Deserialize, Serialize};
-use tokio_postgres::{Client, IsolationLevel, Transaction};
+use tokio_postgres::{Client, GenericClient, IsolationLevel};
 
 use self::catalog::Catalog;
 use self::draft::{Draft, there};
@@ -155,7 +155,7 @@ impl Script {
     }
 
     /// Keeps the template's tables as they are, and makes sure that its definitions are those of the script.
-    pub(crate) async fn hold_template(&self, tx: &Transaction<'_>) -> Result<(), Error> {
+    pub(crate) async fn hold_template(&self, tx: &impl GenericClient) -> Result<(), Error> {
         let mut batch = "set local search_path = pg_catalog, pg_temp".to_owned();
         // The stronger lock first: two replays that both held the weaker would wait for each other.
         for (tables, mode) in [
@@ -258,7 +258,7 @@ impl Script {
 ///
 /// # Errors
 /// If there is no such schema, or Postgres fails.
-pub async fn stamp(tx: &Transaction<'_>, schema: &str) -> Result<i64, Error> {
+pub async fn stamp(tx: &impl GenericClient, schema: &str) -> Result<i64, Error> {
     tx.batch_execute("set local search_path = pg_catalog, pg_temp")
         .await?;
     let namespace = catalog::find_schema(tx, schema).await?;

@@ -1,4 +1,4 @@
-//! What all servers on these databases share: secrets and the template's version.
+//! What all servers on these databases share: their secrets.
 
 use sea_orm_migration::prelude::*;
 
@@ -26,16 +26,6 @@ create table secrets (
     created_at timestamptz not null default now()
 );
 comment on table secrets is 'Made once by the first server; every other server reads them';
-
-create table template (
-    id integer primary key default 1 check (id = 1),
-    version bigint not null,
-    source text not null,
-    seed bigint,
-    scale integer,
-    loaded_at timestamptz not null default now()
-);
-comment on table template is 'Which template the public schema of the tenants database holds';
 "#;
 
-const DOWN: &str = "drop table template; drop table secrets";
+const DOWN: &str = "drop table secrets";

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Portal, Transaction};
+use tokio_postgres::{GenericClient, Portal, Transaction};
 
 use super::Error;
 use super::queries as sql;
@@ -462,7 +462,7 @@ impl Catalog {
 }
 
 /// The schema's own number.
-pub(crate) async fn find_schema(tx: &Transaction<'_>, schema: &str) -> Result<u32, Error> {
+pub(crate) async fn find_schema(tx: &impl GenericClient, schema: &str) -> Result<u32, Error> {
     let row = tx.query_opt(sql::SCHEMA, &[&schema]).await?;
     row.map(|r| r.get(0))
         .ok_or_else(|| Error::NoSchema(schema.to_owned()))
