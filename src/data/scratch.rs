@@ -1,6 +1,5 @@
 //! A Postgres for tests: one server per test process, gone with it, and a schema per test.
 
-use super::connection::Connection;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::chown;
@@ -9,13 +8,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio_postgres::{Client, Config, NoTls};
+use tenants::{Access, Credentials, Identity, Lease, Limits, Settings, Tenants};
+use tokio_postgres::Config;
 
 /// A tenant of the scratch server: a schema, and a role that owns what is in it.
 pub struct Tenant {
-    /// The schema's name.
-    pub schema: String,
-    role: String,
+    /// Who logs in.
+    pub identity: Identity,
+    /// Where connections come from.
+    pub tenants: Tenants,
 }
 
 impl Tenant {
@@ -23,44 +24,58 @@ impl Tenant {
     pub async fn new(sql: &str) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let mut platform = Config::new();
+        platform
+            .host_path(SERVER.as_path())
+            .user("postgres")
+            .dbname("postgres");
         let tenant = Self {
-            schema: format!("tenant_{number}"),
-            role: format!("t_{number}"),
+            identity: Identity {
+                role: format!("t_{number}"),
+                schema: format!("tenant_{number}"),
+                read_only: false,
+            },
+            tenants: Tenants::open(Settings {
+                platform,
+                platform_database: None,
+                credentials: Credentials::Trust,
+                limits: Limits::default(),
+            })
+            .unwrap(),
         };
-        let (schema, role) = (&tenant.schema, &tenant.role);
-        client("postgres", "public")
-            .await
+        let Identity { role, schema, .. } = &tenant.identity;
+        let platform = tenant.tenants.platform().await.unwrap();
+        platform
             .batch_execute(&format!(
                 "create role {role} login; create schema {schema}; \
                  grant usage, create on schema {schema} to {role}"
             ))
             .await
             .unwrap();
-        let connection = tenant.connect().await;
-        connection.client().batch_execute(sql).await.unwrap();
+        platform.finish();
+        tenant.run(sql).await;
         tenant
     }
 
-    /// Another schema of the same content, by running the same statements.
-    pub async fn connect(&self) -> Connection {
-        Connection::new(client(&self.role, &self.schema).await)
+    /// The schema's name.
+    pub fn schema(&self) -> &str {
+        &self.identity.schema
     }
-}
 
-/// A client logged in as `role` with `schema` in its search path.
-pub async fn client(role: &str, schema: &str) -> Client {
-    let (client, connection) = Config::new()
-        .host_path(SERVER.as_path())
-        .user(role)
-        .dbname("postgres")
-        .options(format!(
-            "-c search_path={schema} -c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres"
-        ))
-        .connect(NoTls)
-        .await
-        .unwrap();
-    tokio::spawn(connection);
-    client
+    /// A connection of the tenant's.
+    pub async fn lease(&self) -> Lease {
+        self.tenants
+            .lease(&self.identity, Access::Write)
+            .await
+            .unwrap()
+    }
+
+    /// Runs statements as the tenant.
+    pub async fn run(&self, sql: &str) {
+        let lease = self.lease().await;
+        lease.batch_execute(sql).await.unwrap();
+        lease.finish();
+    }
 }
 
 /// The socket directory of the running server.

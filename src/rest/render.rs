@@ -3,8 +3,8 @@
 use super::parse::{Paging, Target};
 use super::words::encode;
 use super::{Call, Reply};
+use crate::data::Answer;
 use crate::data::plan::brief;
-use crate::data::spine::Answer;
 use crate::data::writer::string;
 use crate::problem::{Kind, Problem};
 
