@@ -25,6 +25,8 @@ pub struct Outcome {
     pub body: Vec<u8>,
     /// How many rows.
     pub rows: u64,
+    /// Whether there was a row more than were to be shown.
+    pub more: bool,
     /// The count of all pages' rows, if the statement counts and there is a row.
     pub total: Option<i64>,
     /// What was captured of the last row: text, or `None` for null.
@@ -253,6 +255,7 @@ enum Waiting<F: Future> {
 fn outcome(written: Written, layout: &Layout, capture: &[usize]) -> Outcome {
     Outcome {
         rows: written.rows,
+        more: written.more,
         total: layout.total(&written),
         last: layout.capture(&written, capture),
         body: written.body,

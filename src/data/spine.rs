@@ -45,9 +45,11 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// How many rows.
     pub rows: u64,
+    /// Whether more rows follow.
+    pub more: bool,
     /// How many rows all pages have, if it was counted.
     pub total: Option<u64>,
-    /// Where the next page starts, if there may be one and the order can be resumed.
+    /// Where the next page starts, if there is one and the order can be resumed.
     pub next_cursor: Option<String>,
     /// The key of the last row that a write touched, one text per column.
     pub key: Vec<String>,
@@ -218,11 +220,10 @@ impl Spine {
         let read_only = ask.rules.no_writes.is_some();
         let outcome = run::read(lease, statement, ask.format, &capture, read_only).await?;
         let total = total(ask, plan, lease, &outcome).await?;
-        let full = read
-            .limit
-            .is_some_and(|limit| outcome.rows >= u64::from(limit));
+        let shown = read.offset.saturating_add(outcome.rows);
+        let more = outcome.more || (!read.peek && total.is_some_and(|total| shown < total));
         let next_cursor = match outcome.last {
-            Some(values) if full && read.cursor => {
+            Some(values) if more && read.cursor => {
                 Some(self.seal.close(&order_text(table, &read.order), &values))
             }
             _ => None,
@@ -230,6 +231,7 @@ impl Spine {
         Ok(Answer {
             body: outcome.body,
             rows: outcome.rows,
+            more,
             total,
             next_cursor,
             key: Vec::new(),

@@ -140,10 +140,6 @@ fn links(
             ("last", None),
         ];
     }
-    let more = match pages {
-        Some(pages) => paging.page < pages,
-        None => answer.rows >= per_page.into(),
-    };
     let before = pages.map_or(paging.page, |pages| paging.page.min(pages + 1));
     [
         ("first", page(1)),
@@ -151,7 +147,7 @@ fn links(
             "prev",
             (paging.page > 1).then(|| page(before - 1)).flatten(),
         ),
-        ("next", more.then(|| page(paging.page + 1)).flatten()),
+        ("next", answer.more.then(|| page(paging.page + 1)).flatten()),
         ("last", pages.and_then(page)),
     ]
 }

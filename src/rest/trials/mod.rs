@@ -1,6 +1,7 @@
 //! Trials of the REST surface against a real Postgres, without a web framework.
 
 mod crud;
+mod lists;
 mod odd;
 
 use super::parse::Headers;
