@@ -123,7 +123,10 @@ impl Server {
             .expect(200)
             .json();
         Tenant {
-            schema: registration["tenant"]["schema"].as_str().unwrap().to_owned(),
+            schema: registration["tenant"]["schema"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
             id: registration["tenant"]["id"].as_i64().unwrap(),
             key: key.to_owned(),
             email,
@@ -155,7 +158,10 @@ impl Server {
     pub async fn content(&self, schema: &str) -> std::collections::BTreeMap<String, (i64, String)> {
         let superuser = self.superuser().await;
         let tables = superuser
-            .query("select tablename::text from pg_tables where schemaname = $1", &[&schema])
+            .query(
+                "select tablename::text from pg_tables where schemaname = $1",
+                &[&schema],
+            )
             .await
             .unwrap();
         let mut content = std::collections::BTreeMap::new();
@@ -188,7 +194,9 @@ impl Server {
 
     /// A raw connection to the tenants database, logged in as a role.
     pub async fn connect_as(&self, role: &str) -> tokio_postgres::Client {
-        connect(&POSTGRES.get().unwrap().config(role, &self.tenants)).await.unwrap()
+        connect(&POSTGRES.get().unwrap().config(role, &self.tenants))
+            .await
+            .unwrap()
     }
 
     /// Tries to log in to the platform's database as a role.
