@@ -15,13 +15,13 @@ use crate::{
     accounts::AccountsApi,
     auth::{Auth, jwt::Keys, operations::AuthApi, password, session},
     config::Settings,
-    data::Spine,
+    data::{MakeSecret, Spine},
     databases::{self, Databases},
     directory::Directory,
     edge::metrics::Metrics,
     front,
     platform::{self, Secrets},
-    problem::Problem,
+    problem::{Kind, Problem},
     reference::problems::{self, PublicUrl},
     rest,
     template::Template,
@@ -94,7 +94,7 @@ impl App {
             tenants.clone(),
             template.clone(),
         );
-        let spine = Spine::new(tenants.clone(), &secrets.server);
+        let spine = Spine::new(tenants.clone(), &secrets.server, make_secret());
         Ok(Arc::new(Self {
             db,
             tenants,
@@ -171,7 +171,7 @@ pub fn routes(
         .at("/api_docs", get(problems::page))
         .at("/api_docs/problems.md", get(problems::plain))
         .at("/openapi.json", get(openapi.data(document.to_string())))
-        .nest_no_strip("/api/v1", rest::Rest)
+        .nest_no_strip(rest::BASE, rest::Rest)
         .nest("/api", service())
         .data(Arc::clone(app))
         .data(app.directory.clone())
@@ -198,6 +198,17 @@ fn openapi(document: Data<&String>) -> Response {
     Response::builder()
         .header(header::CONTENT_TYPE, "application/json")
         .body(document.0.clone())
+}
+
+/// What is stored of a password that a client sent for a user.
+fn make_secret() -> MakeSecret {
+    Arc::new(|given: String| {
+        Box::pin(async move {
+            password::check(&given)
+                .map_err(|message| Problem::new(Kind::ValidationFailed).detail(message))?;
+            password::hash(given).await
+        })
+    })
 }
 
 fn tenants(

@@ -147,9 +147,10 @@ async fn fill(tenants: &Tenants, settings: &Settings) -> anyhow::Result<()> {
         pin_mut!(sink);
         for chunk in 0..crm.chunks(table) {
             let mut lines = Vec::new();
-            let rows = crm.copy(table, chunk, &mut lines);
+            crm.copy(table, chunk, &mut lines);
+            let rows = lines.iter().filter(|byte| **byte == b'\n').count();
             sink.send(Bytes::from(lines)).await?;
-            bar.advance(table.name, rows);
+            bar.advance(table.name, rows as u64);
         }
         sink.finish().await?;
     }

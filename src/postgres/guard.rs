@@ -18,18 +18,21 @@ use super::runner::Runner;
 /// Beginning of the name of every throw-away folder; the script removes no other.
 pub(super) const SCRATCH_PREFIX: &str = "sandlot-scratch-";
 
-/// Arguments: the signal that stops the program, a folder to remove when we are gone
-/// (or nothing), the program and its arguments.
+/// Arguments: the signal that stops the program, the folder that its processes live in, a
+/// folder to remove when we are gone (or nothing), the program and its arguments.
 ///
 /// The watching half signals the waiting half (`$$`) and never the program itself: the
 /// waiting half knows whether the program is still its child, so no signal ever goes to a
 /// stranger that was given the same number. It repeats itself, because a signal between
 /// two `wait`s may be lost in some shells. After 30 s `QUIT` asks Postgres to leave at
 /// once (the next start recovers), and after 10 more it is killed.
+///
+/// A postmaster that was killed may leave a child that computes and does not notice. Where
+/// there is a /proc such children are found by their working folder and killed.
 const SCRIPT: &str = r#"
 trap '' HUP INT QUIT TERM
-stop=$1 scratch=$2 gone=
-shift 2
+stop=$1 home=$2 scratch=$3 gone=
+shift 3
 exec 3<&0
 ( trap - HUP INT QUIT TERM; exec "$@" ) </dev/null 3<&- &
 program=$!
@@ -58,6 +61,11 @@ while :; do
     { [ "$status" -ne 127 ] && kill -0 "$program"; } 2>/dev/null || break
 done
 kill -s KILL "$watcher" 2>/dev/null
+for process in /proc/[0-9]*; do
+    if [ "$process/cwd" -ef "$home" ] && read -r name <"$process/comm" && [ "$name" = postgres ]; then
+        kill -s KILL "${process#/proc/}"
+    fi
+done 2>/dev/null
 if [ -n "$gone" ]; then
     case $scratch in
     /*/SCRATCH_PREFIX*) cd / && { rm -rf -- "$scratch" 2>/dev/null || { sleep 1; rm -rf -- "$scratch"; }; } ;;
@@ -79,11 +87,12 @@ pub(super) enum Stop {
 
 /// A command that runs `program` under the guard as `runner`.
 ///
-/// Its standard input is the pipe: hold it as long as the program is to run. Output goes
+/// `home` is the working folder of its processes, and `scratch` is removed when we end. Its standard input is the pipe: hold it as long as the program is to run. Output goes
 /// to `log`.
 pub(super) fn guarded(
     runner: &Runner,
     stop: Stop,
+    home: &Path,
     scratch: Option<&Path>,
     program: &Path,
     arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
@@ -99,6 +108,7 @@ pub(super) fn guarded(
             Stop::Immediate => "QUIT",
             Stop::Terminate => "TERM",
         })
+        .arg(home)
         .arg(scratch.unwrap_or(Path::new("")))
         .arg(program)
         .args(arguments)
@@ -125,6 +135,7 @@ mod tests {
         let child = guarded(
             &runner,
             stop,
+            Path::new("/nowhere"),
             scratch,
             Path::new("/bin/sh"),
             ["-c", script],

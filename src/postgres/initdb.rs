@@ -13,11 +13,13 @@ use super::{
     binaries::Binaries,
     guard::{Stop, guarded},
     place::Place,
-    processes,
 };
 
 /// Character types to try, best first; see [`locale`].
 const CHARACTER_TYPES: [&str; 3] = ["C.UTF-8", "en_US.UTF-8", "C"];
+
+/// Beginning of the name of a cluster that is being made.
+pub(super) const UNFINISHED: &str = "postgres.new-";
 
 /// The major version that made the cluster; none if there is no cluster yet.
 pub(super) fn made_by(cluster: &Path) -> Result<Option<u32>, Error> {
@@ -44,7 +46,8 @@ pub(super) fn made_by(cluster: &Path) -> Result<Option<u32>, Error> {
 /// Makes the cluster if there is none.
 ///
 /// `initdb` works on a folder beside it, which gets its name when everything is written:
-/// a cluster that exists is whole. What a killed `initdb` left is removed first.
+/// a cluster that exists is whole. What a killed `initdb` left is removed first, and the
+/// name is new each time, as that `initdb` may be about to remove its folder itself.
 pub(super) fn ensure(
     place: &Place,
     binaries: &Binaries,
@@ -59,10 +62,12 @@ pub(super) fn ensure(
         cluster = %place.cluster.display(),
         "making the PostgreSQL cluster"
     );
-    let new = place.root.join("postgres.new");
+    remove_leftovers(&place.root);
     let mut refusal = String::new();
     for character_type in CHARACTER_TYPES {
-        remove(&new, place)?;
+        let new = place
+            .root
+            .join(format!("{UNFINISHED}{:08x}", rand::random::<u32>()));
         DirBuilder::new()
             .mode(0o700)
             .create(&new)
@@ -80,6 +85,7 @@ pub(super) fn ensure(
                 return Ok(true);
             }
             Err(output) => {
+                remove_leftovers(&place.root);
                 let unknown_locale = output.contains("locale");
                 refusal = output;
                 if !unknown_locale {
@@ -88,7 +94,6 @@ pub(super) fn ensure(
             }
         }
     }
-    remove(&new, place)?;
     Err(Error::Initdb(refusal))
 }
 
@@ -122,6 +127,7 @@ fn run(
     let mut child = guarded(
         &place.runner,
         Stop::Terminate,
+        new,
         scratch,
         &program,
         arguments,
@@ -163,13 +169,21 @@ fn locale(major: u32, character_type: &str) -> Vec<String> {
     arguments
 }
 
-fn remove(new: &Path, place: &Place) -> Result<(), Error> {
-    processes::kill_children(new, "", &place.runner);
-    match fs::remove_dir_all(new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::io("remove", new)(error))
+/// Removes what an `initdb` left that did not finish. If something is still writing
+/// there, the next start gets the rest.
+fn remove_leftovers(root: &Path) {
+    let Ok(entries) = fs::read_dir(root) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        if entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(UNFINISHED.as_bytes())
+            && let Err(error) = fs::remove_dir_all(entry.path())
+        {
+            tracing::warn!(%error, folder = %entry.path().display(), "could not remove an unfinished cluster");
         }
-        _ => Ok(()),
     }
 }
 

@@ -43,7 +43,8 @@ pub struct Options {
     pub bin_dir: Option<PathBuf>,
     /// Settings of Postgres, name and value, that win over [`settings::SETTINGS`].
     pub settings: Vec<(String, String)>,
-    /// Whether data survive a crash of the machine. Without, everything is quicker.
+    /// Whether data survive a crash of the machine; a crash of processes they survive in
+    /// any case.
     pub durable: bool,
     /// The data folder is ours alone and goes away with us.
     scratch: bool,

@@ -5,16 +5,17 @@
 //! own, which `postgres.folder` in the data folder names.
 
 use std::{
-    fs::{self, DirBuilder},
+    fs::{self, DirBuilder, File},
     io::{self, Write},
     os::unix::{
         ffi::OsStrExt,
-        fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+        fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
         net::UnixListener,
     },
     path::{Path, PathBuf},
 };
 
+use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 
 use super::{Error, guard::SCRATCH_PREFIX, runner::Runner};
@@ -166,19 +167,26 @@ fn private(dir: &Path, runner: &Runner) -> Result<(), Error> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(Error::io("make", dir)(error)),
     }
-    let found = dir.symlink_metadata().map_err(Error::io("look at", dir))?;
+    // Everything below goes by this handle: the name may be made to point elsewhere.
+    let folder = File::options()
+        .read(true)
+        .custom_flags((OFlags::NOFOLLOW | OFlags::DIRECTORY).bits().cast_signed())
+        .open(dir)
+        .map_err(Error::io("open", dir))?;
+    let found = folder.metadata().map_err(Error::io("look at", dir))?;
     let ours = found.uid() == runner.uid || (runner.switch && found.uid() == 0);
-    if !found.is_dir() || !ours {
+    if !ours {
         return Err(Error::Folder {
             path: dir.to_path_buf(),
             why: format!("is not a folder of user {}", runner.name),
         });
     }
     if found.uid() != runner.uid {
-        runner.own(dir).map_err(Error::io("give away", dir))?;
+        fchown(&folder, Some(runner.uid), Some(runner.gid)).map_err(Error::io("give away", dir))?;
     }
     if found.mode() & 0o7777 != 0o700 {
-        fs::set_permissions(dir, fs::Permissions::from_mode(0o700))
+        folder
+            .set_permissions(fs::Permissions::from_mode(0o700))
             .map_err(Error::io("set the mode of", dir))?;
     }
     Ok(())
@@ -251,9 +259,13 @@ fn read_pointer(data_dir: &Path) -> Result<Option<PathBuf>, Error> {
 
 fn write_pointer(data_dir: &Path, root: &Path) -> io::Result<()> {
     let new = data_dir.join("postgres.folder.new");
-    let mut file = fs::File::create(&new)?;
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = File::create_new(&new)?;
     writeln!(file, "{}", root.display())?;
     file.sync_all()?;
     fs::rename(&new, data_dir.join(POINTER))?;
-    fs::File::open(data_dir)?.sync_all()
+    File::open(data_dir)?.sync_all()
 }

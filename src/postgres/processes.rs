@@ -11,21 +11,27 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Error, runner::Runner};
 
-/// How long an orphaned Postgres may take for its fast shutdown, and then for leaving at once.
+/// How long an orphaned Postgres may take for its fast shutdown, then for leaving at
+/// once, and how long the kernel may take to end it.
 const PATIENCE: [(Signal, Duration); 3] = [
     (Signal::INT, Duration::from_secs(30)),
     (Signal::QUIT, Duration::from_secs(10)),
     (Signal::KILL, Duration::from_secs(10)),
 ];
 
-/// Makes sure that nothing lives in `cluster`: an orphaned Postgres of an earlier run is
-/// stopped, and a `postmaster.pid` of one that is gone is removed.
+/// Makes sure that nothing lives in the cluster: an orphaned Postgres of an earlier run is
+/// stopped, its lock files are removed. Returns its number, if there was one.
 ///
-/// Removing it is needed when its number was given to a stranger since, which Postgres
-/// takes for a living server. It can't start a second server on the same data: Postgres
-/// still refuses while any process has the old shared memory. The caller holds the
-/// folder's lock. Returns the orphan's number, if there was one.
-pub(super) fn clear(cluster: &Path, name: &str, runner: &Runner) -> Result<Option<u32>, Error> {
+/// Removing them is needed when the number in them was given to a stranger since, whom
+/// Postgres takes for a living server. It can't start a second server on the same data:
+/// Postgres still refuses while any process has the old shared memory. The caller holds
+/// the data folder's lock.
+pub(super) fn clear(
+    cluster: &Path,
+    socket_dir: &Path,
+    name: &str,
+    runner: &Runner,
+) -> Result<Option<u32>, Error> {
     let pid_file = cluster.join("postmaster.pid");
     let mut orphan = None;
     for (signal, patience) in PATIENCE {
@@ -34,27 +40,25 @@ pub(super) fn clear(cluster: &Path, name: &str, runner: &Runner) -> Result<Optio
         loop {
             let living = living_in(cluster, name, runner);
             if living.is_empty() {
-                return match fs::remove_file(&pid_file) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                        Err(Error::io("remove", &pid_file)(error))
-                    }
-                    _ => Ok(orphan),
-                };
+                let socket_lock = socket_dir.join(".s.PGSQL.5432.lock");
+                remove(&pid_file)?;
+                remove(&socket_lock)?;
+                return Ok(orphan);
             }
             let head = read_pid(&pid_file).filter(|pid| living.contains(pid));
-            if !told {
-                told = true;
-                match head {
-                    // The postmaster ends its own children.
-                    Some(head) if signal != Signal::KILL => {
-                        if orphan.is_none() {
-                            tracing::info!(pid = head, "stopping an orphaned PostgreSQL");
-                        }
+            match head {
+                // The postmaster ends its own children.
+                Some(head) if signal != Signal::KILL => {
+                    if !told {
+                        told = true;
+                        tracing::info!(pid = head, ?signal, "stopping an orphaned PostgreSQL");
                         orphan = Some(head);
                         send(head, signal);
                     }
-                    _ => end(&living),
                 }
+                // Without one nothing is lost by it: recovery follows anyway. Those that
+                // sleep notice by themselves; those that compute would not.
+                _ => end(&living),
             }
             if Instant::now() > deadline {
                 break;
@@ -71,11 +75,27 @@ pub(super) fn clear(cluster: &Path, name: &str, runner: &Runner) -> Result<Optio
     })
 }
 
-/// Kills what a dead postmaster left in `cluster`: its children find out by themselves,
-/// but one in the middle of a long computation does so late, and until then Postgres
-/// refuses to start. Nothing is lost by it: recovery follows anyway.
-pub(super) fn kill_children(cluster: &Path, name: &str, runner: &Runner) {
-    end(&living_in(cluster, name, runner));
+/// Whether the postmaster was asked to stop, by whomever. A smart shutdown (`SIGTERM`)
+/// takes no more connections and waits for those that are there, so it would last as
+/// long as our pools hold theirs. Returns the postmaster's number.
+pub(super) fn is_stopping(cluster: &Path) -> Option<u32> {
+    let text = fs::read_to_string(cluster.join("postmaster.pid")).ok()?;
+    // The last line is the state, padded with blanks.
+    (text.lines().nth(7)?.trim() == "stopping").then(|| parse_pid(&text))?
+}
+
+/// Asks a postmaster to end its sessions and stop.
+pub(super) fn stop_fast(pid: u32) {
+    send(pid, Signal::INT);
+}
+
+fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn end(pids: &[u32]) {
@@ -93,8 +113,11 @@ fn send(pid: u32, signal: Signal) {
 
 /// Number of the postmaster as `postmaster.pid` has it.
 pub(super) fn read_pid(pid_file: &Path) -> Option<u32> {
-    let text = fs::read_to_string(pid_file).ok()?;
-    let pid: u32 = text.lines().next()?.trim().parse().ok()?;
+    parse_pid(&fs::read_to_string(pid_file).ok()?)
+}
+
+fn parse_pid(text: &str) -> Option<u32> {
+    let pid = text.lines().next()?.trim().parse().ok()?;
     (pid > 1).then_some(pid)
 }
 
@@ -130,29 +153,70 @@ fn is_postgres(process: &Path) -> bool {
 /// among its arguments, its children have the cluster's name in their titles.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn living_in(cluster: &Path, name: &str, runner: &Runner) -> Vec<u32> {
-    listed(cluster, name, runner)
-}
-
-#[cfg(any(test, not(target_os = "linux")))]
-fn listed(cluster: &Path, name: &str, runner: &Runner) -> Vec<u32> {
-    let output = runner
+    let list = runner
         .command("ps")
         .args(["-A", "-ww", "-o", "uid=,pid=,args="])
         .output();
-    let Ok(output) = output else {
-        return Vec::new();
-    };
-    let text = String::from_utf8_lossy(&output.stdout);
+    match list {
+        Ok(list) => taken(
+            &String::from_utf8_lossy(&list.stdout),
+            cluster,
+            name,
+            runner.uid,
+        ),
+        Err(_) => Vec::new(),
+    }
+}
+
+#[cfg(any(test, not(target_os = "linux")))]
+fn taken(list: &str, cluster: &Path, name: &str, user: u32) -> Vec<u32> {
     let title = format!("postgres: {name}: ");
     let cluster = format!(" -D {} ", cluster.display());
-    text.lines()
+    list.lines()
         .filter_map(|line| {
             let (uid, rest) = line.trim_start().split_once(' ')?;
             let (pid, args) = rest.trim_start().split_once(' ')?;
+            let args = args.trim_start();
             let program = args.split(" -").next()?;
-            let ours = args.trim_start().starts_with(&title)
+            let ours = args.starts_with(&title)
                 || (program.ends_with("/postgres") && args.contains(&cluster));
-            (ours && uid.parse() == Ok(runner.uid)).then(|| pid.parse().ok())?
+            (ours && uid.parse() == Ok(user)).then(|| pid.parse().ok())?
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn reads_only_numbers_that_can_be_a_servers() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("postmaster.pid");
+        assert_eq!(read_pid(&path), None);
+        for (text, pid) in [
+            ("123\n/data\n", Some(123)),
+            ("", None),
+            ("1\n", None),
+            ("0\n", None),
+            ("-5\n", None),
+            ("x\n", None),
+        ] {
+            fs::write(&path, text).unwrap();
+            assert_eq!(read_pid(&path), pid, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn takes_processes_out_of_a_list() {
+        let list = "    0     1 /sbin/init\n  \
+                    501    20 /opt/pg/bin/postgres -D /a b/postgres -c x=y\n  \
+                    501    21 postgres: cafe: checkpointer \n  \
+                    501    22 postgres: beef: checkpointer \n  \
+                    501    23 grep -D /a b/postgres -c\n  \
+                    502    24 postgres: cafe: writer \n\n";
+        let found = taken(list, Path::new("/a b/postgres"), "cafe", 501);
+        assert_eq!(found, [20, 21]);
+    }
 }

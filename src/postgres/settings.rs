@@ -93,7 +93,7 @@ pub const SETTINGS: &[Setting] = &[
     ),
     set(
         "wal_compression",
-        "on",
+        "pglz",
         "After a checkpoint whole pages are logged; new copies make many of them, and they compress well.",
     ),
     set(
@@ -187,8 +187,11 @@ const SYNC_METHOD: &str = if cfg!(target_os = "linux") {
 /// Settings that a throw-away server has instead: quick, small, and lost with the machine.
 pub const THROW_AWAY: &[Setting] = &[
     set("fsync", "off", "Nobody will miss the data."),
-    set("synchronous_commit", "off", "The same."),
-    set("full_page_writes", "off", "The same."),
+    set(
+        "full_page_writes",
+        "off",
+        "The same. What was answered is still written, so it survives a killed process.",
+    ),
     set("shared_buffers", "64MB", "Several run side by side."),
     set("max_wal_size", "256MB", "The same."),
     set("min_wal_size", "32MB", "The same."),
@@ -255,7 +258,7 @@ mod tests {
         let arguments = arguments(false, &own, Path::new("/a \"b\",c"), "name");
         let at = |text: &str| arguments.iter().position(|a| a == text).unwrap();
         assert!(at("jit=off") < at("jit=on"));
-        assert!(at("synchronous_commit=on") < at("synchronous_commit=off"));
+        assert!(at("shared_buffers=256MB") < at("shared_buffers=64MB"));
         assert!(at("jit=on") < at("unix_socket_directories=\"/a \"\"b\"\",c\""));
         assert_eq!(arguments.len() % 2, 0);
     }

@@ -33,6 +33,12 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// Pauses between attempts to start it again: the first, doubled up to the last.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
+/// How long one has to last for the next pause to be short again.
+const STEADY: Duration = Duration::from_secs(10);
+
+/// How often a running server is looked at.
+const TICK: Duration = Duration::from_secs(2);
+
 /// How often an earlier server's memory may be in the way of the first start.
 const LEFTOVER_ATTEMPTS: u32 = 40;
 
@@ -97,18 +103,17 @@ fn prepare(options: &Options) -> Result<(Server, bool, Vec<Lock>), Error> {
         &place.runner,
     )?;
     let name = place.name();
+    let socket_dir = place.socket_dir()?;
     if made_by.is_some()
-        && let Some(pid) = processes::clear(&place.cluster, &name, &place.runner)?
+        && let Some(pid) = processes::clear(&place.cluster, &socket_dir, &name, &place.runner)?
     {
         tracing::info!(pid, "stopped the PostgreSQL that an earlier run left");
     }
     let scratch = options.scratch.then(|| data_dir.clone());
     let fresh = initdb::ensure(&place, &binaries, options.durable, scratch.as_deref())?;
-    let socket_dir = place.socket_dir()?;
     let server = Server {
         settings: settings::arguments(options.durable, &options.settings, &socket_dir, &name),
         log: Log::new(data_dir.join("postgres.log")),
-        durable: options.durable,
         scratch,
         data_dir,
         socket_dir,
@@ -127,7 +132,6 @@ struct Server {
     settings: Vec<std::ffi::OsString>,
     log: Log,
     name: String,
-    durable: bool,
     scratch: Option<PathBuf>,
 }
 
@@ -181,7 +185,9 @@ impl Server {
             running.stop().await;
             return;
         }
-        let mut trim = tokio::time::interval(Duration::from_secs(60));
+        let mut up = Instant::now();
+        let mut length = PAUSE.0;
+        let mut tick = tokio::time::interval(TICK);
         loop {
             let how = tokio::select! {
                 how = running.ended() => how,
@@ -191,13 +197,25 @@ impl Server {
                     self.clean();
                     return;
                 }
-                _ = trim.tick() => {
+                _ = tick.tick() => {
                     self.log.trim();
+                    if let Some(pid) = processes::is_stopping(&self.place.cluster) {
+                        states.send_if_modified(|state| {
+                            std::mem::replace(state, State::Down) != State::Down
+                        });
+                        processes::stop_fast(pid);
+                    }
                     continue;
                 }
             };
             states.send_replace(State::Down);
             tracing::error!(how, "PostgreSQL ended; starting it again");
+            // One that ends soon after it came up is not to keep the machine busy.
+            if up.elapsed() > STEADY {
+                length = PAUSE.0;
+            } else if pause(length, &mut stop).await.is_ok() {
+                length = (length * 2).min(PAUSE.1);
+            }
             match self.launch_again(&mut stop).await {
                 Some(again) => running = again,
                 None => {
@@ -205,6 +223,7 @@ impl Server {
                     return;
                 }
             }
+            up = Instant::now();
             states.send_replace(State::Up);
             tracing::info!("PostgreSQL is up again");
         }
@@ -220,7 +239,7 @@ impl Server {
                 Err(Error::Start { log, .. })
                     if attempt < LEFTOVER_ATTEMPTS && log.contains("still in use") =>
                 {
-                    processes::kill_children(&self.place.cluster, &self.name, &self.place.runner);
+                    self.clear()?;
                     pause(Duration::from_millis(250), stop).await?;
                 }
                 outcome => return outcome,
@@ -232,8 +251,11 @@ impl Server {
     async fn launch_again(&self, stop: &mut watch::Receiver<bool>) -> Option<Running> {
         let mut length = PAUSE.0;
         loop {
-            processes::kill_children(&self.place.cluster, &self.name, &self.place.runner);
-            match self.launch(stop).await {
+            let launched = match self.clear() {
+                Ok(()) => self.launch(stop).await,
+                Err(error) => Err(error),
+            };
+            match launched {
                 Ok(running) => return Some(running),
                 Err(Error::Abandoned) => return None,
                 Err(error) => tracing::error!(%error, "PostgreSQL is down"),
@@ -243,20 +265,26 @@ impl Server {
         }
     }
 
+    fn clear(&self) -> Result<(), Error> {
+        let place = &self.place;
+        processes::clear(&place.cluster, &self.socket_dir, &self.name, &place.runner)?;
+        Ok(())
+    }
+
     /// Starts Postgres and waits until it takes connections.
     async fn launch(&self, stop: &mut watch::Receiver<bool>) -> Result<Running, Error> {
         let log = self.log.open()?;
         let program = self.binaries.dir.join("postgres");
         let mut arguments = vec!["-D".into(), self.place.cluster.clone().into_os_string()];
         arguments.extend(self.settings.iter().cloned());
-        let how = if self.durable {
-            Stop::Fast
-        } else {
-            Stop::Immediate
+        let how = match self.scratch {
+            None => Stop::Fast,
+            Some(_) => Stop::Immediate,
         };
         let command = guarded(
             &self.place.runner,
             how,
+            &self.place.cluster,
             self.scratch.as_deref(),
             &program,
             arguments,
@@ -327,6 +355,9 @@ impl Server {
 
     /// Removes what is of no use when the server is stopped.
     fn clean(&self) {
+        if let Err(error) = self.clear() {
+            tracing::warn!(%error, "PostgreSQL has left something behind");
+        }
         if !self.socket_dir.starts_with(&self.data_dir) {
             let _ = std::fs::remove_dir(&self.socket_dir);
         }

@@ -4,10 +4,13 @@
 //! of the web framework or of credentials: what the caller may do comes in as
 //! [`Rules`](crate::data::plan::Rules).
 
+mod endpoint;
 pub mod parse;
 pub mod render;
 pub mod schema;
 mod words;
+
+pub use endpoint::{BASE, Rest};
 
 use crate::data::plan::Rules;
 use crate::data::request::Request;

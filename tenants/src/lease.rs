@@ -77,7 +77,7 @@ impl Lease {
     ///
     /// # Errors
     /// Whatever Postgres says of `sql`.
-    pub async fn prepare_cached(&self, sql: &str) -> Result<Statement, Error> {
+    pub async fn prepare_cached(&self, sql: &str) -> Result<Statement, tokio_postgres::Error> {
         if let Some(statement) = self.link.statements.get(sql) {
             return Ok(statement);
         }

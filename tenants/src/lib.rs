@@ -1,5 +1,6 @@
 //! Tenants: their schemas, login roles and connections. Knows no HTTP and no JSON API.
 
+pub mod certify;
 mod cluster;
 mod connect;
 mod error;

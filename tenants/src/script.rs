@@ -4,14 +4,14 @@
 //! prints; names of the schema's own objects stay bare in them, and so mean the copy's when the search path begins with the
 //! copy. What names the schema in text is found by its tokens. What can't be copied is listed, with all that needs it.
 
-mod body;
-mod catalog;
+pub(crate) mod body;
+pub(crate) mod catalog;
 mod draft;
 mod graph;
 mod late;
 mod queries;
 mod routines;
-mod slot;
+pub(crate) mod slot;
 mod tables;
 mod types;
 
@@ -220,7 +220,7 @@ impl Script {
 /// If there is no such schema, or Postgres fails.
 pub async fn stamp(tx: &impl GenericClient, schema: &str) -> Result<i64, Error> {
     tx.batch_execute("set local search_path = pg_catalog, pg_temp").await?;
-    let (_, namespace) = catalog::find_schema(tx, schema).await?;
+    let namespace = catalog::find_schema(tx, schema).await?;
     Ok(tx.query_one(queries::STAMP, &[&namespace]).await?.get(0))
 }
 

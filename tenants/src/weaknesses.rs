@@ -95,17 +95,14 @@ async fn databases(
             &[],
         )
         .await?;
+    let mut others: Vec<String> = Vec::new();
     for row in open {
         let database: String = row.get(0);
         let name = quote_ident(&database);
         let (connect, temporary, create): (bool, bool, bool) = (row.get(1), row.get(2), row.get(3));
         if database != tenants.database() {
             if connect {
-                found.push(Weakness {
-                    what: format!("everybody may connect to the database {database}"),
-                    consequence: "a tenant that can reach the server itself can look into that database's catalogs".to_owned(),
-                    remedy: format!("revoke connect, temporary on database {name} from public"),
-                });
+                others.push(name);
             }
             continue;
         }
@@ -125,6 +122,16 @@ async fn databases(
                 remedy: format!("revoke create on database {name} from public"),
             });
         }
+    }
+    if !others.is_empty() {
+        let names = others.join(", ");
+        found.push(Weakness {
+            what: format!("everybody may connect to other databases of the cluster: {names}"),
+            consequence:
+                "a tenant that can reach the server itself can look into those databases' catalogs"
+                    .to_owned(),
+            remedy: format!("revoke connect, temporary on database {names} from public"),
+        });
     }
     Ok(())
 }

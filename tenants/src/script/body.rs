@@ -124,6 +124,34 @@ pub(crate) fn path(value: &str, schema: &str) -> Option<String> {
     found.then(|| items.concat())
 }
 
+/// Takes a schema's name off those names in printed SQL that are listed, and off its operators.
+///
+/// Operators are all taken, since what else could be meant is named in the facts about dependencies.
+pub(crate) fn unqualify(text: &str, schema: &str, names: &HashSet<String>) -> String {
+    let tokens = tokens(text);
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    while at < tokens.len() {
+        let dotted = |from: usize| {
+            tokens.get(from).is_some_and(|t| t.names(schema)) && tokens.get(from + 1).is_some_and(|t| t.text == ".")
+        };
+        if dotted(at) && tokens.get(at + 2).and_then(Token::name).is_some_and(|n| names.contains(&n)) {
+            at += 2;
+        } else if tokens[at].is("operator") && tokens.get(at + 1).is_some_and(|t| t.text == "(") && dotted(at + 2) {
+            at += 4;
+            while let Some(token) = tokens.get(at).filter(|t| t.text != ")") {
+                out.push_str(token.text);
+                at += 1;
+            }
+            at += 1;
+        } else {
+            out.push_str(tokens[at].text);
+            at += 1;
+        }
+    }
+    out
+}
+
 /// The names in a value such as that of `search_path`.
 pub(crate) fn list(value: &str) -> Vec<String> {
     tokens(value).iter().filter_map(Token::name).collect()

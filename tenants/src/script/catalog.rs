@@ -273,12 +273,51 @@ pub(crate) struct Dependency {
 struct Root {
     class: String,
     oid: u32,
+    /// The name, if it belongs to an extension.
     member: Option<String>,
+}
+
+/// What a schema holds directly.
+pub(crate) struct Roots {
+    roots: Vec<Root>,
+    pub(crate) namespace: u32,
+}
+
+impl Roots {
+    /// Finds what a schema holds.
+    pub(crate) async fn read(tx: &Transaction<'_>, schema: &str) -> Result<Self, Error> {
+        let namespace = find_schema(tx, schema).await?;
+        Ok(Self { roots: fetch(tx, sql::ROOTS, &[namespace]).await?, namespace })
+    }
+
+    /// The numbers of its own objects in one catalog.
+    pub(crate) fn of(&self, class: &str) -> Vec<u32> {
+        self.roots.iter().filter(|r| r.class == class && r.member.is_none()).map(|r| r.oid).collect()
+    }
+
+    /// The numbers of all of its own objects.
+    pub(crate) fn all(&self) -> Vec<u32> {
+        self.roots.iter().filter(|r| r.member.is_none()).map(|r| r.oid).collect()
+    }
+
+    /// Names of what extensions keep in it.
+    pub(crate) fn members(&self) -> HashSet<String> {
+        self.roots.iter().filter_map(|r| r.member.clone()).collect()
+    }
+
+    /// Names of its own relations, types and routines.
+    pub(crate) async fn names(&self, tx: &Transaction<'_>) -> Result<HashSet<String>, Error> {
+        Ok(fetch(tx, sql::NAMES, &self.all()).await?.into_iter().collect())
+    }
+
+    /// Runs a query whose one column is JSON and whose one parameter is the list of relations.
+    pub(crate) async fn json<T: DeserializeOwned>(&self, tx: &Transaction<'_>, query: &str) -> Result<Vec<T>, Error> {
+        fetch(tx, query, &self.of("pg_class")).await
+    }
 }
 
 /// All of a schema, as its catalogs have it.
 pub(crate) struct Catalog {
-    pub(crate) version: i32,
     pub(crate) relations: Vec<Relation>,
     pub(crate) columns: HashMap<u32, Vec<Column>>,
     pub(crate) sequences: Vec<Sequence>,
@@ -307,14 +346,9 @@ impl Catalog {
     /// Reads the schema inside a transaction, whose settings it changes.
     pub(crate) async fn read(tx: &Transaction<'_>, schema: &str) -> Result<Self, Error> {
         tx.batch_execute(QUIET).await?;
-        let (version, namespace) = find_schema(tx, schema).await?;
-        let roots: Vec<Root> = fetch(tx, sql::ROOTS, &[namespace]).await?;
-        let of = |class: &str| -> Vec<u32> {
-            roots.iter().filter(|r| r.class == class && r.member.is_none()).map(|r| r.oid).collect()
-        };
-        let (relations, types) = (of("pg_class"), of("pg_type"));
-        let (routines, operators) = (of("pg_proc"), of("pg_operator"));
-        let others: Vec<u32> = roots.iter().filter(|r| r.member.is_none()).map(|r| r.oid).collect();
+        let roots = Roots::read(tx, schema).await?;
+        let (relations, types) = (roots.of("pg_class"), roots.of("pg_type"));
+        let (routines, operators, others) = (roots.of("pg_proc"), roots.of("pg_operator"), roots.all());
         let of_relations = bind(tx, sql::RELATIONS, &[&relations]).await?;
         let of_columns = bind(tx, sql::COLUMNS, &[&relations, &types]).await?;
         let of_sequences = bind(tx, sql::SEQUENCES, &[&relations]).await?;
@@ -335,7 +369,6 @@ impl Catalog {
             columns.entry(column.relation).or_default().push(column);
         }
         let mut catalog = Self {
-            version,
             columns,
             relations: rows(tx, of_relations).await?,
             sequences: rows(tx, of_sequences).await?,
@@ -353,7 +386,7 @@ impl Catalog {
             comments: Vec::new(),
             dependencies: Vec::new(),
             arrays: HashMap::new(),
-            foreign: roots.iter().filter_map(|r| r.member.clone()).collect(),
+            foreign: roots.members(),
             outside: Vec::new(),
         };
         tx.batch_execute("set local search_path = pg_catalog, pg_temp").await?;
@@ -363,7 +396,7 @@ impl Catalog {
         catalog.comments = fetch(tx, sql::COMMENTS, &oids).await?;
         catalog.dependencies = fetch(tx, sql::DEPENDENCIES, &oids).await?;
         let mut scope = relations;
-        scope.push(namespace);
+        scope.push(roots.namespace);
         catalog.outside = fetch(tx, sql::OUTSIDE, &scope).await?;
         Ok(catalog)
     }
@@ -391,14 +424,14 @@ impl Catalog {
     }
 }
 
-/// The server's version number and the schema's own number.
-pub(crate) async fn find_schema(tx: &impl GenericClient, schema: &str) -> Result<(i32, u32), Error> {
+/// The schema's own number.
+pub(crate) async fn find_schema(tx: &impl GenericClient, schema: &str) -> Result<u32, Error> {
     let row = tx.query_opt(sql::SCHEMA, &[&schema]).await?;
-    row.map(|r| (r.get(0), r.get(1))).ok_or_else(|| Error::NoSchema(schema.to_owned()))
+    row.map(|r| r.get(0)).ok_or_else(|| Error::NoSchema(schema.to_owned()))
 }
 
-/// Runs a query whose one column is a JSON object and whose one parameter is a list of numbers of objects.
-pub(crate) async fn fetch<T: DeserializeOwned>(tx: &Transaction<'_>, query: &str, oids: &[u32]) -> Result<Vec<T>, Error> {
+/// Runs a query whose one column is JSON and whose one parameter is a list of numbers of objects.
+async fn fetch<T: DeserializeOwned>(tx: &Transaction<'_>, query: &str, oids: &[u32]) -> Result<Vec<T>, Error> {
     tx.query(query, &[&oids]).await?.iter().map(|row| parse(row.get(0))).collect()
 }
 

@@ -27,9 +27,13 @@ macro_rules! operator {
     };
 }
 
-/// The server's version and the number of a schema.
-pub(crate) const SCHEMA: &str = "select current_setting('server_version_num')::int4, oid
-    from pg_namespace where nspname = $1::text::name";
+/// The number of a schema.
+pub(crate) const SCHEMA: &str = "select oid from pg_namespace where nspname = $1::text::name";
+
+/// The names of relations, types and routines.
+pub(crate) const NAMES: &str = "select to_json(relname)::text from pg_class where oid = any($1::oid[])
+    union select to_json(typname)::text from pg_type where oid = any($1::oid[])
+    union select to_json(proname)::text from pg_proc where oid = any($1::oid[])";
 
 /// What a schema holds. `member` is the name, if it belongs to an extension; what belongs to a type is left out.
 pub(crate) const ROOTS: &str = "select row_to_json(q)::text from (

@@ -1,4 +1,6 @@
 //! A scratch PostgreSQL for the tests of one binary, gone with the process that started it, however that ends.
+// Each test binary uses a part of it.
+#![allow(dead_code)]
 
 use std::{
     env, fs,

@@ -1,11 +1,8 @@
 //! A tenant's life: made, filled, renamed, removed, and nothing left of it.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod harness;
 
 use std::collections::HashSet;
 
-use harness::Cluster;
+use crate::harness::Cluster;
 use tenants::{Access, Error, Identity, Orphans, Tenants, names};
 
 const USERS: &str = "create table SCHEMA.users (id bigint generated always as identity primary key,
@@ -77,13 +74,13 @@ async fn a_filled_schema_belongs_to_its_tenant_and_the_membership_is_over() {
     ann.schema = claimed;
     let id = cluster
         .tenants
-        .registrant(&ann, "Ann@example.org", "Ann", "$argon2id$x", "admin")
+        .registrant(&ann, "Ann@example.org", Some("Ann"), "$argon2id$x", "admin")
         .await
         .unwrap();
     assert_eq!(
         cluster
             .tenants
-            .registrant(&ann, "ann@example.org", "Ann", "$argon2id$y", "admin")
+            .registrant(&ann, "ann@example.org", Some("Ann"), "$argon2id$y", "admin")
             .await
             .unwrap(),
         id
@@ -126,7 +123,7 @@ async fn every_step_may_be_done_twice() {
         .unwrap();
     cluster
         .tenants
-        .prepare(Some(&harness::superuser()))
+        .prepare(Some(&crate::harness::superuser()))
         .await
         .unwrap();
     cluster.tenants.prepare(None).await.unwrap();
