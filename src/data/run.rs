@@ -178,7 +178,7 @@ async fn prepare(lease: &Lease, statement: &Statement) -> Result<Prepared, Failu
     let prepared = lease
         .prepare_cached(&statement.text)
         .await
-        .map_err(|error| Failure::Database(error.into()).noted(lease))?;
+        .map_err(|error| failed(error).noted(lease))?;
     let types = prepared.columns().iter().map(|column| column.type_().oid());
     let shown = statement
         .columns

@@ -14,8 +14,8 @@ use crate::{
         caller::{Caller, Place, Role},
     },
     data::{
-        plan::{Refusal, Rules, Secret, Special},
         Spine,
+        plan::{Refusal, Rules, Secret, Special},
     },
     problem::{Kind, Problem},
 };
