@@ -17,8 +17,8 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("spine", &["data", "template", "auth", "tenancy"]),
-    ("surfaces", &["rest", "accounts"]),
-    ("top", &["reference", "front", "app", "serve", "main", "lib"]),
+    ("surfaces", &["rest", "graphql", "reports", "sql", "accounts"]),
+    ("top", &["reference", "front", "health", "app", "serve", "main", "lib"]),
 ];
 
 const MEMBERS: &[&str] = &["migration", "tenants", "seed"];
