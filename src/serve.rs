@@ -74,7 +74,7 @@ pub async fn run(
         .map_err(|problem| anyhow::anyhow!("{problem}"))?;
     let renderer = Renderer::new(
         public_url.clone(),
-        platform_spec::methods(&document, "/api"),
+        platform_spec::methods(&document),
     );
     let edge = Edge::new(
         app::routes(&app, &public_url, &document),

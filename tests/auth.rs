@@ -222,7 +222,7 @@ async fn a_role_that_changed_takes_effect_at_the_next_refresh() {
         .keyed
         .bearer(tokens["access_token"].as_str().unwrap());
     demoted
-        .patch("/api/v1/clients/1", &json!({"company": "x"}))
+        .patch("/api/v1/clients/1", &json!({"name": "x"}))
         .await
         .problem(403, "permission-denied");
 }

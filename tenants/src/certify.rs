@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-pub use self::digest::{Digest, Side};
 use self::digest::Facts;
+pub use self::digest::{Digest, Side};
+use crate::script::slot::ident;
 use crate::script::{Nulled, Uncloned};
 
 /// How many differences a certificate names; the rest are counted.
@@ -97,21 +98,35 @@ impl Certificate {
     ///
     /// What the template's script could not clone is not held against the copy.
     pub fn compare(template: &Digest, copy: &Digest) -> Self {
-        let excused: BTreeSet<&str> = template.uncloned.iter().map(|u| u.name.as_str()).collect();
+        let excused = excuses(&template.uncloned);
         let mut differences = Vec::new();
         let mut objects = BTreeMap::new();
         let none = BTreeMap::new();
         let kinds: BTreeSet<&String> = template.objects.keys().chain(copy.objects.keys()).collect();
         for kind in kinds {
-            let (ours, theirs) = (template.objects.get(kind).unwrap_or(&none), copy.objects.get(kind).unwrap_or(&none));
-            let ours: BTreeMap<&String, &Facts> = ours.iter().filter(|(name, _)| !is_excused(&excused, name)).collect();
+            let (ours, theirs) = (
+                template.objects.get(kind).unwrap_or(&none),
+                copy.objects.get(kind).unwrap_or(&none),
+            );
+            let ours: BTreeMap<&String, &Facts> = ours
+                .iter()
+                .filter(|(name, _)| !is_excused(&excused, name))
+                .collect();
             let theirs: BTreeMap<&String, &Facts> = theirs.iter().collect();
             compare_kind(kind, &ours, &theirs, &mut differences);
-            let hashes = Objects { count: ours.len(), template_hash: hash(&ours), copy_hash: hash(&theirs) };
+            let hashes = Objects {
+                count: ours.len(),
+                template_hash: hash(&ours),
+                copy_hash: hash(&theirs),
+            };
             objects.insert(kind.clone(), hashes);
         }
         let tables = compare_tables(template, copy, &excused, &mut differences);
-        let verdict = if differences.is_empty() { Verdict::Identical } else { Verdict::Different };
+        let verdict = if differences.is_empty() {
+            Verdict::Identical
+        } else {
+            Verdict::Different
+        };
         let more_differences = differences.len().saturating_sub(MOST_DIFFERENCES);
         differences.truncate(MOST_DIFFERENCES);
         Self {
@@ -134,9 +149,23 @@ impl Certificate {
     }
 }
 
-/// Whether an object is, or is part of, what could not be cloned.
-fn is_excused(excused: &BTreeSet<&str>, name: &str) -> bool {
-    excused.contains(name) || name.split(['.', '(']).next().is_some_and(|first| excused.contains(first))
+/// The names of what could not be cloned, as they are and as Postgres quotes them.
+fn excuses(uncloned: &[Uncloned]) -> BTreeSet<String> {
+    uncloned
+        .iter()
+        .flat_map(|u| [u.name.clone(), ident(&u.name)])
+        .collect()
+}
+
+/// Whether an object is, or belongs to, something that could not be cloned.
+fn is_excused(excused: &BTreeSet<String>, name: &str) -> bool {
+    excused.iter().any(|e| {
+        name.strip_prefix(e.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '(']))
+            || name
+                .strip_suffix(e.as_str())
+                .is_some_and(|rest| rest.ends_with(' '))
+    })
 }
 
 fn compare_kind(
@@ -146,7 +175,13 @@ fn compare_kind(
     differences: &mut Vec<Difference>,
 ) {
     let mut differ = |name: &str, what: &str, template: Option<String>, copy: Option<String>| {
-        differences.push(Difference { kind: kind.to_owned(), name: name.to_owned(), what: what.to_owned(), template, copy });
+        differences.push(Difference {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            what: what.to_owned(),
+            template,
+            copy,
+        });
     };
     for (name, facts) in ours {
         let Some(other) = theirs.get(name) else {
@@ -169,7 +204,7 @@ fn compare_kind(
 fn compare_tables(
     template: &Digest,
     copy: &Digest,
-    excused: &BTreeSet<&str>,
+    excused: &BTreeSet<String>,
     differences: &mut Vec<Difference>,
 ) -> Vec<TableHashes> {
     let names: BTreeSet<&String> = template.tables.keys().chain(copy.tables.keys()).collect();
@@ -177,7 +212,9 @@ fn compare_tables(
     for name in names.into_iter().filter(|n| !is_excused(excused, n)) {
         let (ours, theirs) = (template.tables.get(name), copy.tables.get(name));
         if ours != theirs {
-            let rows = |side: Option<&digest::Rows>| side.map(|r| format!("{} rows, hash {}", r.rows, r.hash));
+            let rows = |side: Option<&digest::Rows>| {
+                side.map(|r| format!("{} rows, hash {}", r.rows, r.hash))
+            };
             differences.push(Difference {
                 kind: "rows".to_owned(),
                 name: name.clone(),
@@ -201,7 +238,13 @@ fn shown(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let mut short: String = text.replace("\0s;", "~").replace("\0sq;", "~").replace('\0', "").chars().take(MOST_TEXT).collect();
+    let mut short: String = text
+        .replace("\0s;", "~")
+        .replace("\0sq;", "~")
+        .replace('\0', "")
+        .chars()
+        .take(MOST_TEXT)
+        .collect();
     if short.len() < text.len() && text.chars().count() > MOST_TEXT {
         short.push('…');
     }

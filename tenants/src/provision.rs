@@ -116,7 +116,10 @@ impl Tenants {
         password_hash: &str,
         role: &str,
     ) -> Result<String, Error> {
-        if let Some(id) = self.add_user(identity, email, name, password_hash, role).await? {
+        if let Some(id) = self
+            .add_user(identity, email, name, password_hash, role)
+            .await?
+        {
             return Ok(id);
         }
         let known = format!(
@@ -125,7 +128,12 @@ impl Tenants {
             quote_ident(&identity.schema)
         );
         let lease = self.lease(identity, Access::Read).await?;
-        let row = lease.run(self.settings().limits.statement, lease.query_one(&known, &[&email])).await?;
+        let row = lease
+            .run(
+                self.settings().limits.statement,
+                lease.query_one(&known, &[&email]),
+            )
+            .await?;
         lease.finish();
         Ok(row.try_get(0)?)
     }
@@ -161,8 +169,11 @@ impl Tenants {
                 )
                 .await?
                 .try_get(0)?;
-            let columns =
-                if has_name && name.is_some() { "email, password_hash, role, name" } else { "email, password_hash, role" };
+            let columns = if has_name && name.is_some() {
+                "email, password_hash, role, name"
+            } else {
+                "email, password_hash, role"
+            };
             // The record's input functions read each value, so the columns may be text, enums or domains.
             let text = format!(
                 "insert into {users} ({columns})

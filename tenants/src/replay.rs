@@ -22,8 +22,15 @@ impl Script {
     ///
     /// # Errors
     /// [`Error::Stale`] if the template's definitions have changed; any other leaves nothing behind either.
-    pub async fn replay(&self, client: &mut Client, target: &str, owner: &str) -> Result<(), Error> {
-        let build = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead);
+    pub async fn replay(
+        &self,
+        client: &mut Client,
+        target: &str,
+        owner: &str,
+    ) -> Result<(), Error> {
+        let build = client
+            .build_transaction()
+            .isolation_level(IsolationLevel::RepeatableRead);
         let tx = build.start().await?;
         self.replay_in(&tx, target, owner).await?;
         tx.commit().await?;
@@ -34,7 +41,12 @@ impl Script {
     ///
     /// # Errors
     /// As those of [`Script::replay`]; the transaction can't go on then.
-    pub async fn replay_in(&self, tx: &impl GenericClient, target: &str, owner: &str) -> Result<(), Error> {
+    pub async fn replay_in(
+        &self,
+        tx: &impl GenericClient,
+        target: &str,
+        owner: &str,
+    ) -> Result<(), Error> {
         self.hold_template(tx).await?;
         tx.batch_execute(SETTINGS).await?;
         tx.batch_execute(&self.statements(target, owner)).await?;

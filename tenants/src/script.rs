@@ -8,12 +8,17 @@ pub(crate) mod body;
 pub(crate) mod catalog;
 mod draft;
 mod graph;
+mod keys;
 mod late;
 mod queries;
 mod routines;
+mod rows;
+mod sequences;
 pub(crate) mod slot;
 mod tables;
+mod tokens;
 mod types;
+mod views;
 
 use serde::{Deserialize, Serialize};
 use tokio_postgres::{Client, GenericClient, IsolationLevel};
@@ -71,7 +76,9 @@ pub enum Error {
     #[error("there is no schema {0:?}")]
     NoSchema(String),
     /// A column needs a row of `users`, which copies do not have.
-    #[error("column {column:?} of table {table:?} refers to users and is not null: a copy has no users to refer to")]
+    #[error(
+        "column {column:?} of table {table:?} refers to users and is not null: a copy has no users to refer to"
+    )]
     NotNullReference {
         /// The table's name.
         table: String,
@@ -98,7 +105,10 @@ impl Script {
     /// # Errors
     /// If there is no such schema, if a column that can't be null refers to `users`, or if Postgres fails.
     pub async fn read(client: &mut Client, schema: &str) -> Result<Self, Error> {
-        let build = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
+        let build = client
+            .build_transaction()
+            .isolation_level(IsolationLevel::RepeatableRead)
+            .read_only(true);
         let tx = build.start().await?;
         let catalog = Catalog::read(&tx, schema).await?;
         let stamp = stamp(&tx, schema).await?;
@@ -136,7 +146,10 @@ impl Script {
         if self.mending.is_empty() {
             return Vec::new();
         }
-        let mut out = vec![format!("{}; set local check_function_bodies = off", self.search_path(schema))];
+        let mut out = vec![format!(
+            "{}; set local check_function_bodies = off",
+            self.search_path(schema)
+        )];
         out.extend(self.mending.iter().map(|s| slot::fill(s, schema, "")));
         out
     }
@@ -145,20 +158,31 @@ impl Script {
     pub(crate) async fn hold_template(&self, tx: &impl GenericClient) -> Result<(), Error> {
         let mut batch = "set local search_path = pg_catalog, pg_temp".to_owned();
         // The stronger lock first: two replays that both held the weaker would wait for each other.
-        for (tables, mode) in [(&self.forced, "access exclusive"), (&self.tables, "access share")] {
+        for (tables, mode) in [
+            (&self.forced, "access exclusive"),
+            (&self.tables, "access share"),
+        ] {
             if !tables.is_empty() {
-                batch.push_str(&format!("; lock table only {} in {mode} mode", tables.join(", only ")));
+                batch.push_str(&format!(
+                    "; lock table only {} in {mode} mode",
+                    tables.join(", only ")
+                ));
             }
         }
         match tx.batch_execute(&batch).await {
-            Err(e) if e.code() == Some(&tokio_postgres::error::SqlState::UNDEFINED_TABLE) => return Err(Error::Stale),
+            Err(e) if e.code() == Some(&tokio_postgres::error::SqlState::UNDEFINED_TABLE) => {
+                return Err(Error::Stale);
+            }
             other => other?,
         }
         if stamp(tx, &self.source).await? != self.stamp {
             return Err(Error::Stale);
         }
         for table in &self.forced {
-            tx.batch_execute(&format!("alter table only {table} no force row level security")).await?;
+            tx.batch_execute(&format!(
+                "alter table only {table} no force row level security"
+            ))
+            .await?;
         }
         Ok(())
     }
@@ -171,7 +195,9 @@ impl Script {
             out.push_str(&slot::fill(statement, schema, owner));
         }
         for table in &self.forced {
-            out.push_str(&format!(";\nalter table only {table} force row level security"));
+            out.push_str(&format!(
+                ";\nalter table only {table} force row level security"
+            ));
         }
         out
     }
@@ -181,6 +207,7 @@ impl Script {
         types::draw(&mut draft);
         tables::draw(&mut draft)?;
         routines::draw(&mut draft);
+        keys::draw(&mut draft);
         late::draw(&mut draft);
         draft.comments();
         for (kind, name, reason) in &catalog.outside {
@@ -189,13 +216,19 @@ impl Script {
         draft.prune();
         draft.uncloned.sort();
         let statements = graph::order(&draft.items).map_err(Error::Circle)?;
-        let tables = catalog.relations.iter().filter(|r| matches!(r.kind.as_str(), "r" | "p"));
+        let tables = catalog
+            .relations
+            .iter()
+            .filter(|r| matches!(r.kind.as_str(), "r" | "p"));
         Ok(Self {
             source: schema.to_owned(),
             stamp,
             shared: !catalog.foreign.is_empty(),
             tables: tables.clone().map(|r| there(schema, &r.name)).collect(),
-            forced: tables.filter(|r| r.force_security && r.row_security).map(|r| there(schema, &r.name)).collect(),
+            forced: tables
+                .filter(|r| r.force_security && r.row_security)
+                .map(|r| there(schema, &r.name))
+                .collect(),
             statements,
             handover: draft.handover(),
             mending: draft.mending,
@@ -209,8 +242,15 @@ impl Script {
     /// The template stands in it only if extensions keep objects there, and after the copy, which by then has all that the
     /// template has.
     fn search_path(&self, schema: &str) -> String {
-        let shared = if self.shared { format!("{}, ", slot::ident(&self.source)) } else { String::new() };
-        format!("set local search_path = {}, {shared}pg_catalog, pg_temp", slot::ident(schema))
+        let shared = if self.shared {
+            format!("{}, ", slot::ident(&self.source))
+        } else {
+            String::new()
+        };
+        format!(
+            "set local search_path = {}, {shared}pg_catalog, pg_temp",
+            slot::ident(schema)
+        )
     }
 }
 
@@ -219,7 +259,8 @@ impl Script {
 /// # Errors
 /// If there is no such schema, or Postgres fails.
 pub async fn stamp(tx: &impl GenericClient, schema: &str) -> Result<i64, Error> {
-    tx.batch_execute("set local search_path = pg_catalog, pg_temp").await?;
+    tx.batch_execute("set local search_path = pg_catalog, pg_temp")
+        .await?;
     let namespace = catalog::find_schema(tx, schema).await?;
     Ok(tx.query_one(queries::STAMP, &[&namespace]).await?.get(0))
 }

@@ -42,6 +42,7 @@ pub struct Digest {
 /// What a table holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rows {
+    /// How many, or -1 if they can't be read.
     pub(crate) rows: i64,
     pub(crate) hash: String,
 }
@@ -49,6 +50,7 @@ pub(crate) struct Rows {
 #[derive(Deserialize)]
 struct Table {
     name: String,
+    readable: bool,
     forced: bool,
     users: bool,
     kind: String,
@@ -66,6 +68,7 @@ struct TableColumn {
 #[derive(Deserialize)]
 struct Counter {
     name: String,
+    readable: bool,
     users: bool,
 }
 
@@ -78,14 +81,32 @@ impl Digest {
     ///
     /// # Errors
     /// If there is no such schema, or Postgres fails.
-    pub async fn read(client: &mut Client, schema: &str, side: Side<'_>, script: Option<&Script>) -> Result<Self, Error> {
-        let tx = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).start().await?;
+    pub async fn read(
+        client: &mut Client,
+        schema: &str,
+        side: Side<'_>,
+        script: Option<&Script>,
+    ) -> Result<Self, Error> {
+        let tx = client
+            .build_transaction()
+            .isolation_level(IsolationLevel::RepeatableRead)
+            .start()
+            .await?;
         let digest = Self::read_in(&tx, schema, side, script).await?;
         tx.rollback().await?;
         Ok(digest)
     }
 
-    async fn read_in(tx: &Transaction<'_>, schema: &str, side: Side<'_>, script: Option<&Script>) -> Result<Self, Error> {
+    /// The same inside a transaction of the caller's, whose settings it changes.
+    ///
+    /// # Errors
+    /// If there is no such schema, or Postgres fails.
+    pub async fn read_in(
+        tx: &Transaction<'_>,
+        schema: &str,
+        side: Side<'_>,
+        script: Option<&Script>,
+    ) -> Result<Self, Error> {
         tx.batch_execute(QUIET).await?;
         let roots = Roots::read(tx, schema).await?;
         let members = match side {
@@ -93,7 +114,15 @@ impl Digest {
             Side::Copy { template } => Roots::read(tx, template).await?.members(),
         };
         let tables: Vec<Table> = roots.json(tx, facts::TABLES).await?;
-        let mut read = Reading { tx, schema, side, members, known: HashSet::new(), oids: Vec::new(), objects: BTreeMap::new() };
+        let mut read = Reading {
+            tx,
+            schema,
+            side,
+            members,
+            known: HashSet::new(),
+            oids: Vec::new(),
+            objects: BTreeMap::new(),
+        };
         read.objects(&roots).await?;
         read.counters(&roots).await?;
         let mut digest = Self {
@@ -108,28 +137,62 @@ impl Digest {
         Ok(digest)
     }
 
-    async fn hash_tables(&mut self, tx: &Transaction<'_>, tables: &[Table], side: Side<'_>) -> Result<(), Error> {
+    async fn hash_tables(
+        &mut self,
+        tx: &Transaction<'_>,
+        tables: &[Table],
+        side: Side<'_>,
+    ) -> Result<(), Error> {
         let mut queries = Vec::new();
         for table in tables {
-            let named = |c: &TableColumn| Nulled { table: table.name.clone(), column: c.name.clone() };
-            self.nulled.extend(table.columns.iter().filter(|c| c.nulled).map(named));
+            let named = |c: &TableColumn| Nulled {
+                table: table.name.clone(),
+                column: c.name.clone(),
+            };
+            self.nulled
+                .extend(table.columns.iter().filter(|c| c.nulled).map(named));
             if table.users || table.uncertain {
-                let what = if table.kind == "m" { "contents of materialized view" } else { "rows of" };
+                let what = if table.kind == "m" {
+                    "contents of materialized view"
+                } else {
+                    "rows of"
+                };
                 self.left_out.push(format!("{what} {}", table.name));
+                continue;
+            }
+            if !table.readable {
+                // A difference, not an error: it belongs to somebody else, or its owner has given up the right.
+                self.tables.insert(
+                    table.name.clone(),
+                    Rows {
+                        rows: -1,
+                        hash: "not readable".to_owned(),
+                    },
+                );
                 continue;
             }
             if table.forced {
                 // The owner of a table of which even the owner sees no row may say so; this is rolled back.
                 let name = format!("{}.{}", ident(&self.schema), ident(&table.name));
-                tx.batch_execute(&format!("alter table only {name} no force row level security")).await?;
+                tx.batch_execute(&format!(
+                    "alter table only {name} no force row level security"
+                ))
+                .await?;
             }
             queries.push((table.name.clone(), hash_query(&self.schema, table, side)));
         }
         let run = queries.into_iter().map(|(name, sql)| async move {
             let row = tx.query_typed_one(&sql, &[]).await?;
-            Ok::<_, Error>((name, Rows { rows: row.get(0), hash: row.get(1) }))
+            Ok::<_, Error>((
+                name,
+                Rows {
+                    rows: row.get(0),
+                    hash: row.get(1),
+                },
+            ))
         });
-        self.tables = futures_util::future::try_join_all(run).await?.into_iter().collect();
+        self.tables
+            .extend(futures_util::future::try_join_all(run).await?);
         Ok(())
     }
 }
@@ -140,7 +203,13 @@ impl Digest {
 /// not the table's own row keeps the two sides alike where one of them has dropped columns.
 fn hash_query(schema: &str, table: &Table, side: Side<'_>) -> String {
     let null = |c: &TableColumn| c.derived || (c.nulled && side == Side::Template);
-    let columns = table.columns.iter().map(|c| if null(c) { "null".to_owned() } else { format!("t.{}", ident(&c.name)) });
+    let columns = table.columns.iter().map(|c| {
+        if null(c) {
+            "null".to_owned()
+        } else {
+            format!("t.{}", ident(&c.name))
+        }
+    });
     let only = if table.kind == "m" { "" } else { "only " };
     format!(
         "select pg_catalog.count(*), pg_catalog.encode(pg_catalog.sha256(coalesce(pg_catalog.string_agg(h, '' order by h), '')), \
@@ -169,38 +238,61 @@ impl Reading<'_> {
         let (routines, others) = (roots.of("pg_proc"), roots.all());
         let mut portals = Vec::new();
         for query in facts::ALL {
-            portals.push(self.bind(query, &[&relations, &types, &routines, &others]).await?);
+            portals.push(
+                self.bind(query, &[&relations, &types, &routines, &others])
+                    .await?,
+            );
         }
         self.known = roots.names(self.tx).await?;
         self.print_as(self.schema).await?;
         for portal in portals {
             self.take(self.tx.query_portal(&portal, 0).await?)?;
         }
-        self.tx.batch_execute("set local search_path = pg_catalog, pg_temp").await?;
+        self.tx
+            .batch_execute("set local search_path = pg_catalog, pg_temp")
+            .await?;
         let mut oids: Vec<u32> = self.oids.iter().map(|(_, oid)| *oid).collect();
         oids.sort_unstable();
         oids.dedup();
-        let (classes, numbers): (Vec<&str>, Vec<u32>) = self.oids.iter().map(|(c, oid)| (c.as_str(), *oid)).unzip();
+        let (classes, numbers): (Vec<&str>, Vec<u32>) =
+            self.oids.iter().map(|(c, oid)| (c.as_str(), *oid)).unzip();
         let comments = self.bind(facts::COMMENTS, &[&oids]).await?;
-        let references = self.bind(facts::REFERENCES, &[&classes, &numbers, &self.schema]).await?;
+        let references = self
+            .bind(facts::REFERENCES, &[&classes, &numbers, &self.schema])
+            .await?;
         self.print_as(self.schema).await?;
         for portal in [comments, references] {
             self.take(self.tx.query_portal(&portal, 0).await?)?;
         }
-        self.tx.batch_execute("set local search_path = pg_catalog, pg_temp").await?;
+        self.tx
+            .batch_execute("set local search_path = pg_catalog, pg_temp")
+            .await?;
         Ok(())
     }
 
     /// Adds the places of the sequences, but for those that new users move.
     async fn counters(&mut self, roots: &Roots) -> Result<(), Error> {
-        for counter in roots.json::<Counter>(self.tx, facts::COUNTERS).await?.into_iter().filter(|c| !c.users) {
-            let sql = format!("select last_value, is_called from {}.{}", ident(self.schema), ident(&counter.name));
-            let row = self.tx.query_typed_one(&sql, &[]).await?;
-            let facts = [
-                ("last value".to_owned(), Value::from(row.get::<_, i64>(0))),
-                ("is called".to_owned(), Value::from(row.get::<_, bool>(1))),
-            ];
-            self.objects.entry("sequence value".to_owned()).or_default().insert(counter.name, facts.into());
+        for counter in roots
+            .json::<Counter>(self.tx, facts::COUNTERS)
+            .await?
+            .into_iter()
+            .filter(|c| !c.users)
+        {
+            let mut facts = Facts::new();
+            if counter.readable {
+                let sql = format!(
+                    "select last_value, is_called from {}.{}",
+                    ident(self.schema),
+                    ident(&counter.name)
+                );
+                let row = self.tx.query_typed_one(&sql, &[]).await?;
+                facts.insert("last value".to_owned(), Value::from(row.get::<_, i64>(0)));
+                facts.insert("is called".to_owned(), Value::from(row.get::<_, bool>(1)));
+            }
+            self.objects
+                .entry("sequence value".to_owned())
+                .or_default()
+                .insert(counter.name, facts);
         }
         Ok(())
     }
@@ -211,13 +303,21 @@ impl Reading<'_> {
     }
 
     async fn print_as(&self, schema: &str) -> Result<(), Error> {
-        Ok(self.tx.batch_execute(&format!("set local search_path = {}, pg_catalog, pg_temp", ident(schema))).await?)
+        Ok(self
+            .tx
+            .batch_execute(&format!(
+                "set local search_path = {}, pg_catalog, pg_temp",
+                ident(schema)
+            ))
+            .await?)
     }
 
     fn take(&mut self, rows: Vec<Row>) -> Result<(), Error> {
         for row in rows {
-            let (kind, name, class, oid): (String, String, String, u32) = (row.get(0), row.get(1), row.get(2), row.get(3));
-            let mut facts: Facts = serde_json::from_str(row.get(4)).map_err(|e| Error::Catalog(e.to_string()))?;
+            let (kind, name, class, oid): (String, String, String, u32) =
+                (row.get(0), row.get(1), row.get(2), row.get(3));
+            let mut facts: Facts =
+                serde_json::from_str(row.get(4)).map_err(|e| Error::Catalog(e.to_string()))?;
             if oid != 0 {
                 self.oids.push((class, oid));
             }
@@ -228,31 +328,48 @@ impl Reading<'_> {
                 self.neutralise(&kind, field, value);
             }
             let name = self.unqualify(&name);
-            self.objects.entry(kind).or_default().entry(name).or_default().extend(facts);
+            self.objects
+                .entry(kind)
+                .or_default()
+                .entry(name)
+                .or_default()
+                .extend(facts);
         }
         Ok(())
     }
 
     /// Takes the schema's own name out of a fact, and what the template's name says of extensions.
     fn neutralise(&self, kind: &str, field: &str, value: &mut Value) {
-        let names = body::Names { schema: self.schema, known: &self.known, foreign: &self.members };
+        let names = body::Names {
+            schema: self.schema,
+            known: &self.known,
+            foreign: &self.members,
+        };
         match value {
             Value::String(text) => {
                 *text = match (kind, field) {
                     ("function" | "procedure", "body") => body::code(text, &names),
-                    ("column", "default") | ("view" | "trigger", "definition") => body::literals(&self.unqualify(text), &names),
+                    ("column", "default") | ("view" | "trigger", "definition") => {
+                        body::literals(&self.unqualify(text), &names)
+                    }
                     ("comment", "text") => return,
                     _ => self.unqualify(text),
                 };
             }
             Value::Array(settings) if field == "settings" => {
                 for setting in settings {
-                    if let Some(path) = setting.as_str().and_then(|s| s.strip_prefix("search_path=")) {
-                        *setting = Value::String(format!("search_path={}", self.neutral_path(path)));
+                    if let Some(path) = setting
+                        .as_str()
+                        .and_then(|s| s.strip_prefix("search_path="))
+                    {
+                        *setting =
+                            Value::String(format!("search_path={}", self.neutral_path(path)));
                     }
                 }
             }
-            Value::Array(items) => items.iter_mut().for_each(|item| self.neutralise(kind, field, item)),
+            Value::Array(items) => items
+                .iter_mut()
+                .for_each(|item| self.neutralise(kind, field, item)),
             Value::Object(fields) => {
                 for (field, item) in fields {
                     self.neutralise(kind, field, item);
@@ -272,14 +389,22 @@ impl Reading<'_> {
         {
             items.retain(|i| i != template);
         }
-        let items = items.iter().map(|i| if i == self.schema { "\0s;".to_owned() } else { literal(i) });
+        let items = items.iter().map(|i| {
+            if i == self.schema {
+                "\0s;".to_owned()
+            } else {
+                literal(i)
+            }
+        });
         items.collect::<Vec<_>>().join(", ")
     }
 
     /// Takes the template's name off what belongs to extensions there, which the template itself sees without it.
     fn unqualify(&self, text: &str) -> String {
         match self.side {
-            Side::Copy { template } if !self.members.is_empty() => body::unqualify(text, template, &self.members),
+            Side::Copy { template } if !self.members.is_empty() => {
+                body::unqualify(text, template, &self.members)
+            }
             _ => text.to_owned(),
         }
     }

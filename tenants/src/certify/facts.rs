@@ -7,14 +7,32 @@
 
 /// All queries, in no order that matters.
 pub(crate) const ALL: [&str; 14] = [
-    RELATIONS, COLUMNS, SEQUENCES, CONSTRAINTS, INDEXES, TRIGGERS, KEY_TRIGGERS, RULES, POLICIES, STATISTICS, TYPES, ROUTINES,
-    OPERATORS, OTHERS,
+    RELATIONS,
+    COLUMNS,
+    SEQUENCES,
+    CONSTRAINTS,
+    INDEXES,
+    TRIGGERS,
+    KEY_TRIGGERS,
+    RULES,
+    POLICIES,
+    STATISTICS,
+    TYPES,
+    ROUTINES,
+    OPERATORS,
+    OTHERS,
 ];
 
 /// `own` for the role that asks or one that it stands for, else the role's name.
 macro_rules! owner {
     ($column:literal) => {
-        concat!("case when pg_has_role(", $column, ", 'usage') then 'own' else pg_get_userbyid(", $column, ")::text end")
+        concat!(
+            "case when pg_has_role(",
+            $column,
+            ", 'usage') then 'own' else pg_get_userbyid(",
+            $column,
+            ")::text end"
+        )
     };
 }
 
@@ -216,7 +234,8 @@ const OTHERS: &str = concat!(
 );
 
 /// Comments on objects by their numbers, which Postgres names.
-pub(crate) const COMMENTS: &str = "select 'comment', pg_describe_object(classoid, objoid, objsubid), '', 0::oid,
+pub(crate) const COMMENTS: &str =
+    "select 'comment', pg_describe_object(classoid, objoid, objsubid), '', 0::oid,
         jsonb_build_object('text', description)::text
     from pg_description where objoid = any($1::oid[])";
 
@@ -227,10 +246,10 @@ pub(crate) const REFERENCES: &str = "with needs as (
             join pg_depend d on d.classid = o.class::regclass and d.objid = o.oid
         where d.deptype in ('n', 'a') and d.refclassid <> 'pg_namespace'::regclass),
     outside as (
-        select refclassid, refobjid from (select distinct refclassid, refobjid from needs) r,
-            pg_identify_object(refclassid, refobjid, 0) i
+        select r.refclassid, r.refobjid from (select distinct refclassid, refobjid from needs) r,
+            pg_identify_object(r.refclassid, r.refobjid, 0) i
         where i.schema is not null and i.schema <> quote_ident($3::text) and i.schema not like 'pg\\_%'
-            and not exists (select from pg_depend e where e.classid = refclassid and e.objid = refobjid and e.deptype = 'e'))
+            and not exists (select from pg_depend e where e.classid = r.refclassid and e.objid = r.refobjid and e.deptype = 'e'))
     select 'reference', pg_describe_object(classid, objid, 0) || ' to ' || pg_describe_object(refclassid, refobjid, 0), '', 0::oid,
         '{}' from needs join outside using (refclassid, refobjid)";
 
@@ -254,7 +273,7 @@ pub(crate) const TABLES: &str = "with recursive family as (
         where ev_class = any($1::oid[])
         union select v.view, d.refobjid, d.refobjsubid from views v join pg_rewrite r on r.ev_class = v.rel
             join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass)
-    select json_build_object('name', relname, 'forced', relrowsecurity and relforcerowsecurity,
+    select json_build_object('name', relname, 'readable', has_table_privilege(c.oid, 'select'), 'forced', relrowsecurity and relforcerowsecurity,
         'users', c.oid in (select oid from family), 'kind', relkind,
         'uncertain', relkind = 'm' and (not relispopulated or exists (select from views v where v.view = c.oid and (
             v.rel in (select oid from family) or (v.rel, v.col) in (select conrelid, attnum from nulled)
@@ -269,7 +288,7 @@ pub(crate) const TABLES: &str = "with recursive family as (
 pub(crate) const COUNTERS: &str = "with recursive family as (
         select oid from pg_class where oid = any($1::oid[]) and relname = 'users' and relkind in ('r', 'p')
         union select inhrelid from family join pg_inherits on inhparent = family.oid)
-    select json_build_object('name', relname,
+    select json_build_object('name', relname, 'readable', has_sequence_privilege(c.oid, 'select'),
         'users', exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid
             and d.refclassid = 'pg_class'::regclass and d.deptype in ('a', 'i') and d.refobjid in (select oid from family)))::text
     from pg_class c where c.oid = any($1::oid[]) and relkind = 'S' order by relname collate \"C\"";

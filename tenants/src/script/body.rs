@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 
 use super::slot::SCHEMA;
+use super::tokens::{Kind, Token, is_word, tokens, tokens_until};
 
 /// What a scan looks for.
 pub(crate) struct Names<'a> {
@@ -38,23 +39,33 @@ const SCHEMA_COLUMNS: [&str; 12] = [
 /// Puts slots where a function's body in SQL or PL/pgSQL names the schema.
 pub(crate) fn code(text: &str, names: &Names) -> String {
     let tokens = tokens(text);
-    let solid: Vec<usize> = (0..tokens.len()).filter(|i| !matches!(tokens[*i].kind, Kind::Space)).collect();
+    let solid: Vec<usize> = (0..tokens.len())
+        .filter(|i| !matches!(tokens[*i].kind, Kind::Space))
+        .collect();
     let mut out: Vec<String> = tokens.iter().map(|t| t.text.to_owned()).collect();
-    let aliased = solid.windows(2).any(|w| {
-        tokens[w[0]].is("as") && tokens[w[1]].names(names.schema)
-    });
+    let aliased = solid
+        .windows(2)
+        .any(|w| tokens[w[0]].is("as") && tokens[w[1]].names(names.schema));
     let mut in_path = false;
     for (at, &i) in solid.iter().enumerate() {
         let back = |n: usize| at.checked_sub(n).map(|k| &tokens[solid[k]]);
         let ahead = |n: usize| solid.get(at + n).map(|k| &tokens[*k]);
         let token = &tokens[i];
-        if in_path && !(token.kind == Kind::Word || token.kind == Kind::Quoted || matches!(token.text, "," | "=")) {
+        if in_path
+            && !(token.kind == Kind::Word
+                || token.kind == Kind::Quoted
+                || matches!(token.text, "," | "="))
+        {
             in_path = token.kind == Kind::String;
         }
         match token.kind {
             Kind::Word | Kind::Quoted if token.names(names.schema) => {
                 let member = back(1).is_some_and(|t| t.text == ".");
-                let target = if ahead(1).is_some_and(|t| t.text == ".") { ahead(2) } else { None };
+                let target = if ahead(1).is_some_and(|t| t.text == ".") {
+                    ahead(2)
+                } else {
+                    None
+                };
                 let follows = match target.and_then(Token::name) {
                     Some(name) if names.known.contains(&name) => true,
                     Some(name) => !aliased && !names.foreign.contains(&name),
@@ -64,14 +75,20 @@ pub(crate) fn code(text: &str, names: &Names) -> String {
                     out[i] = SCHEMA.to_owned();
                 }
             }
-            Kind::Word if token.is("search_path") => in_path = back(1).is_some_and(|t| t.is("set") || t.is("local") || t.is("session")),
+            Kind::Word if token.is("search_path") => {
+                in_path = back(1).is_some_and(|t| t.is("set") || t.is("local") || t.is("session"))
+            }
             Kind::String => {
                 let inner = token.inner();
-                let compared = back(2).and_then(Token::name).is_some_and(|n| SCHEMA_COLUMNS.contains(&n.as_str()))
+                let compared = back(2)
+                    .and_then(Token::name)
+                    .is_some_and(|n| SCHEMA_COLUMNS.contains(&n.as_str()))
                     && back(1).is_some_and(|t| matches!(t.text, "=" | "<>" | "(") || t.is("in"));
-                let space = ahead(1).is_some_and(|t| t.text == "::") && ahead(2).is_some_and(|t| t.is("regnamespace"));
+                let space = ahead(1).is_some_and(|t| t.text == "::")
+                    && ahead(2).is_some_and(|t| t.is("regnamespace"));
                 let configured = back(1).is_some_and(|t| t.text == ",")
-                    && back(2).is_some_and(|t| t.kind == Kind::String && t.inner() == "search_path");
+                    && back(2)
+                        .is_some_and(|t| t.kind == Kind::String && t.inner() == "search_path");
                 let replaced = if (compared || in_path) && inner == names.schema {
                     Some("\0nq;".to_owned())
                 } else if space && inner == names.schema {
@@ -79,7 +96,7 @@ pub(crate) fn code(text: &str, names: &Names) -> String {
                 } else if configured {
                     path(inner, names.schema).map(|p| p.replace(SCHEMA, "\0sq;"))
                 } else {
-                    in_literal(inner, names)
+                    in_literal(inner, names, token.text.starts_with('$'))
                 };
                 if let Some(replaced) = replaced {
                     out[i] = token.with_inner(&replaced);
@@ -99,7 +116,7 @@ pub(crate) fn literals(text: &str, names: &Names) -> String {
         let whole = token.kind == Kind::String
             && token.text.starts_with('\'')
             && whole_name(token.inner(), names);
-        match in_literal(token.inner(), names) {
+        match in_literal(token.inner(), names, false) {
             Some(replaced) if whole => out.push_str(&token.with_inner(&replaced)),
             _ => out.push_str(token.text),
         }
@@ -133,11 +150,20 @@ pub(crate) fn unqualify(text: &str, schema: &str, names: &HashSet<String>) -> St
     let mut at = 0;
     while at < tokens.len() {
         let dotted = |from: usize| {
-            tokens.get(from).is_some_and(|t| t.names(schema)) && tokens.get(from + 1).is_some_and(|t| t.text == ".")
+            tokens.get(from).is_some_and(|t| t.names(schema))
+                && tokens.get(from + 1).is_some_and(|t| t.text == ".")
         };
-        if dotted(at) && tokens.get(at + 2).and_then(Token::name).is_some_and(|n| names.contains(&n)) {
+        if dotted(at)
+            && tokens
+                .get(at + 2)
+                .and_then(Token::name)
+                .is_some_and(|n| names.contains(&n))
+        {
             at += 2;
-        } else if tokens[at].is("operator") && tokens.get(at + 1).is_some_and(|t| t.text == "(") && dotted(at + 2) {
+        } else if tokens[at].is("operator")
+            && tokens.get(at + 1).is_some_and(|t| t.text == "(")
+            && dotted(at + 2)
+        {
             at += 4;
             while let Some(token) = tokens.get(at).filter(|t| t.text != ")") {
                 out.push_str(token.text);
@@ -161,14 +187,24 @@ fn whole_name(inner: &str, names: &Names) -> bool {
     let tokens = tokens(inner);
     match tokens.as_slice() {
         [schema, dot, name] => {
-            schema.names(names.schema) && dot.text == "." && name.name().is_some_and(|n| names.known.contains(&n))
+            schema.names(&names.schema.replace('\'', "''"))
+                && dot.text == "."
+                && name.name().is_some_and(|n| names.known.contains(&n))
         }
         _ => false,
     }
 }
 
 /// Slots in the raw text between the quotes of a literal; nothing if it does not name the schema.
-fn in_literal(inner: &str, names: &Names) -> Option<String> {
+///
+/// `dollars` says that the quotes are dollars, between which quotes are not doubled.
+fn in_literal(inner: &str, names: &Names, dollars: bool) -> Option<String> {
+    let outer = if dollars {
+        names.schema.to_owned()
+    } else {
+        names.schema.replace('\'', "''")
+    };
+    let nested_schema = outer.replace('\'', "''");
     let mut out = String::new();
     let mut rest = inner;
     let mut before: Option<char> = None;
@@ -183,7 +219,9 @@ fn in_literal(inner: &str, names: &Names) -> Option<String> {
             continue;
         }
         let boundary = !before.is_some_and(|b| is_word(b) || b == '.' || b == '"');
-        if boundary && let Some(len) = names_at(rest, names) {
+        if boundary
+            && let Some(len) = names_at(rest, if nested { &nested_schema } else { &outer }, names)
+        {
             out.push_str(if nested { "\0sqq;" } else { "\0sq;" });
             rest = &rest[len..];
             before = Some('.');
@@ -200,10 +238,12 @@ fn in_literal(inner: &str, names: &Names) -> Option<String> {
 }
 
 /// The length of the schema's name at the start of `text`, if what follows it is a dot and something of ours.
-fn names_at(text: &str, names: &Names) -> Option<usize> {
+fn names_at(text: &str, schema_text: &str, names: &Names) -> Option<usize> {
     let token = tokens_until(text, 3);
-    let [schema, dot, ..] = token.as_slice() else { return None };
-    if !schema.names(names.schema) || dot.text != "." {
+    let [schema, dot, ..] = token.as_slice() else {
+        return None;
+    };
+    if !schema.names(schema_text) || dot.text != "." {
         return None;
     }
     let ours = match token.get(2) {
@@ -216,163 +256,6 @@ fn names_at(text: &str, names: &Names) -> Option<usize> {
     ours.then_some(schema.text.len())
 }
 
-#[derive(Clone, Copy, PartialEq, Debug)]
-enum Kind {
-    Space,
-    Word,
-    Quoted,
-    String,
-    Other,
-}
-
-struct Token<'a> {
-    kind: Kind,
-    text: &'a str,
-}
-
-impl<'a> Token<'a> {
-    fn is(&self, word: &str) -> bool {
-        self.kind == Kind::Word && self.text.eq_ignore_ascii_case(word)
-    }
-
-    fn name(&self) -> Option<String> {
-        match self.kind {
-            Kind::Word => Some(self.text.to_lowercase()),
-            Kind::Quoted => Some(self.inner().replace("\"\"", "\"")),
-            _ => None,
-        }
-    }
-
-    fn names(&self, schema: &str) -> bool {
-        self.name().is_some_and(|n| n == schema)
-    }
-
-    /// The text between the quotes.
-    fn inner(&self) -> &'a str {
-        let text = self.text.trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == '&');
-        if self.kind == Kind::String && text.starts_with('$') {
-            let tag = text[1..].find('$').map_or(1, |n| n + 2);
-            return text.get(tag..text.len().saturating_sub(tag)).unwrap_or("");
-        }
-        text.get(1..text.len().saturating_sub(1)).unwrap_or("")
-    }
-
-    /// The same token around another text, whose slots are counted as inside single quotes.
-    fn with_inner(&self, inner: &str) -> String {
-        let start = self.text.find(['\'', '$']).unwrap_or(0);
-        if self.text[start..].starts_with('$') {
-            let tag = &self.text[..self.text[1..].find('$').map_or(1, |n| n + 2)];
-            // Nothing needs doubling between dollar quotes.
-            let inner = inner.replace("\0sq", "\0s").replace("\0nq", "\0n");
-            return format!("{tag}{inner}{tag}");
-        }
-        format!("{}'{inner}'", &self.text[..start])
-    }
-}
-
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_' || c == '$' || !c.is_ascii()
-}
-
-fn tokens(text: &str) -> Vec<Token<'_>> {
-    tokens_until(text, usize::MAX)
-}
-
-fn tokens_until(text: &str, limit: usize) -> Vec<Token<'_>> {
-    let mut out = Vec::new();
-    let mut rest = text;
-    while !rest.is_empty() && out.len() < limit {
-        let (kind, len) = next_token(rest);
-        out.push(Token { kind, text: &rest[..len] });
-        rest = &rest[len..];
-    }
-    out
-}
-
-/// Kind and length in bytes of the token at the start of a text that is not empty.
-fn next_token(text: &str) -> (Kind, usize) {
-    let first = text.chars().next().unwrap_or(' ');
-    if first.is_whitespace() {
-        return (Kind::Space, text.len() - text.trim_start().len());
-    }
-    if text.starts_with("--") {
-        return (Kind::Space, text.find('\n').unwrap_or(text.len()));
-    }
-    if text.starts_with("/*") {
-        return (Kind::Space, comment_len(text));
-    }
-    if text.starts_with("::") {
-        return (Kind::Other, 2);
-    }
-    match first {
-        '\'' => (Kind::String, quoted_len(text, 0, '\'', false)),
-        '"' => (Kind::Quoted, quoted_len(text, 0, '"', false)),
-        '$' => match dollar_len(text) {
-            Some(len) => (Kind::String, len),
-            None => (Kind::Other, 1),
-        },
-        c if is_word(c) => {
-            let len = text.find(|c| !is_word(c)).unwrap_or(text.len());
-            let quote = text[len..].starts_with('\'');
-            match (len, first.to_ascii_lowercase()) {
-                (1, 'e') if quote => (Kind::String, quoted_len(text, 1, '\'', true)),
-                (1, 'n' | 'b' | 'x') if quote => (Kind::String, quoted_len(text, 1, '\'', false)),
-                (1, 'u') if text[1..].starts_with("&'") => (Kind::String, quoted_len(text, 2, '\'', false)),
-                _ if first.is_ascii_digit() => (Kind::Other, len),
-                _ => (Kind::Word, len),
-            }
-        }
-        c => (Kind::Other, c.len_utf8()),
-    }
-}
-
-/// The length of a quoted token whose quote is at byte `start`; a doubled quote does not end it.
-fn quoted_len(text: &str, start: usize, quote: char, backslash: bool) -> usize {
-    let mut chars = text[start + 1..].char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
-        if backslash && c == '\\' {
-            chars.next();
-        } else if c == quote {
-            if chars.peek().is_some_and(|(_, next)| *next == quote) {
-                chars.next();
-            } else {
-                return start + 1 + at + c.len_utf8();
-            }
-        }
-    }
-    text.len()
-}
-
-fn dollar_len(text: &str) -> Option<usize> {
-    let tag = text[1..].find('$')? + 2;
-    let name = &text[1..tag - 1];
-    if name.starts_with(|c: char| c.is_ascii_digit()) || !name.chars().all(is_word) {
-        return None;
-    }
-    let close = text[tag..].find(&text[..tag])?;
-    Some(tag + close + tag)
-}
-
-fn comment_len(text: &str) -> usize {
-    let (mut depth, mut at) = (0usize, 0);
-    while at < text.len() {
-        let rest = &text[at..];
-        if rest.starts_with("/*") {
-            depth += 1;
-            at += 2;
-        } else if rest.starts_with("*/") {
-            depth -= 1;
-            at += 2;
-            if depth == 0 {
-                return at;
-            }
-        } else {
-            at += rest.chars().next().map_or(1, char::len_utf8);
-        }
-    }
-    text.len()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::slot::fill;
@@ -381,7 +264,11 @@ mod tests {
     fn follow(text: &str) -> String {
         let known: HashSet<String> = ["t", "Odd Name", "f"].map(String::from).into();
         let foreign: HashSet<String> = ["citext".to_owned()].into();
-        let names = Names { schema: "public", known: &known, foreign: &foreign };
+        let names = Names {
+            schema: "public",
+            known: &known,
+            foreign: &foreign,
+        };
         fill(&code(text, &names), "jo_1", "owner")
     }
 
@@ -389,10 +276,22 @@ mod tests {
     fn code_follows() {
         assert_eq!(follow("select * from public.t"), "select * from jo_1.t");
         assert_eq!(follow("select * from PUBLIC . t"), "select * from jo_1 . t");
-        assert_eq!(follow("insert into \"public\".\"Odd Name\""), "insert into jo_1.\"Odd Name\"");
-        assert_eq!(follow("create table public.new(a int)"), "create table jo_1.new(a int)");
-        assert_eq!(follow("declare r public.t%rowtype;"), "declare r jo_1.t%rowtype;");
-        assert_eq!(follow("create index in schema public"), "create index in schema jo_1");
+        assert_eq!(
+            follow("insert into \"public\".\"Odd Name\""),
+            "insert into jo_1.\"Odd Name\""
+        );
+        assert_eq!(
+            follow("create table public.new(a int)"),
+            "create table jo_1.new(a int)"
+        );
+        assert_eq!(
+            follow("declare r public.t%rowtype;"),
+            "declare r jo_1.t%rowtype;"
+        );
+        assert_eq!(
+            follow("create index in schema public"),
+            "create index in schema jo_1"
+        );
     }
 
     #[test]
@@ -414,19 +313,43 @@ mod tests {
 
     #[test]
     fn literals_follow_where_they_name_objects() {
-        assert_eq!(follow("select nextval('public.t')"), "select nextval('jo_1.t')");
-        assert_eq!(follow("execute 'delete from public.' || n"), "execute 'delete from jo_1.' || n");
-        assert_eq!(follow("execute format('table public.%I', n)"), "execute format('table jo_1.%I', n)");
-        assert_eq!(follow("execute 'select f(''public.t'')'"), "execute 'select f(''jo_1.t'')'");
-        assert_eq!(follow("execute $q$select public.f()$q$"), "execute $q$select jo_1.f()$q$");
+        assert_eq!(
+            follow("select nextval('public.t')"),
+            "select nextval('jo_1.t')"
+        );
+        assert_eq!(
+            follow("execute 'delete from public.' || n"),
+            "execute 'delete from jo_1.' || n"
+        );
+        assert_eq!(
+            follow("execute format('table public.%I', n)"),
+            "execute format('table jo_1.%I', n)"
+        );
+        assert_eq!(
+            follow("execute 'select f(''public.t'')'"),
+            "execute 'select f(''jo_1.t'')'"
+        );
+        assert_eq!(
+            follow("execute $q$select public.f()$q$"),
+            "execute $q$select jo_1.f()$q$"
+        );
         assert_eq!(follow("where nspname = 'public'"), "where nspname = 'jo_1'");
-        assert_eq!(follow("select 'public'::regnamespace"), "select 'jo_1'::regnamespace");
-        assert_eq!(follow("select E'it\\'s public.t'"), "select E'it\\'s jo_1.t'");
+        assert_eq!(
+            follow("select 'public'::regnamespace"),
+            "select 'jo_1'::regnamespace"
+        );
+        assert_eq!(
+            follow("select E'it\\'s public.t'"),
+            "select E'it\\'s jo_1.t'"
+        );
     }
 
     #[test]
     fn search_paths_follow() {
-        assert_eq!(follow("set local search_path = public, pg_temp;"), "set local search_path = jo_1, pg_temp;");
+        assert_eq!(
+            follow("set local search_path = public, pg_temp;"),
+            "set local search_path = jo_1, pg_temp;"
+        );
         assert_eq!(
             follow("set search_path to 'public'; select 'public'"),
             "set search_path to 'jo_1'; select 'public'"
@@ -435,7 +358,10 @@ mod tests {
             follow("select set_config('search_path', 'a, public', true)"),
             "select set_config('search_path', 'a, jo_1', true)"
         );
-        assert_eq!(path("\"$user\", public", "public").as_deref(), Some("\"$user\", \0s;"));
+        assert_eq!(
+            path("\"$user\", public", "public").as_deref(),
+            Some("\"$user\", \0s;")
+        );
         assert_eq!(path("a, b", "public"), None);
     }
 
@@ -443,7 +369,11 @@ mod tests {
     fn printed_definitions_follow_by_whole_literals_only() {
         let known: HashSet<String> = ["q".to_owned()].into();
         let none = HashSet::new();
-        let names = Names { schema: "public", known: &known, foreign: &none };
+        let names = Names {
+            schema: "public",
+            known: &known,
+            foreign: &none,
+        };
         let text = "nextval(('public.q'::text)::regclass) || 'see public.q'";
         assert_eq!(
             fill(&literals(text, &names), "jo_1", ""),
@@ -453,7 +383,19 @@ mod tests {
 
     #[test]
     fn broken_text_does_no_harm() {
-        for text in ["'", "$a$ public", "/* ", "\"", "e'\\", "$", "public", "public.", "''''", "é'", "$é"] {
+        for text in [
+            "'",
+            "$a$ public",
+            "/* ",
+            "\"",
+            "e'\\",
+            "$",
+            "public",
+            "public.",
+            "''''",
+            "é'",
+            "$é",
+        ] {
             let _ = follow(text);
         }
     }

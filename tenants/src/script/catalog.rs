@@ -287,17 +287,28 @@ impl Roots {
     /// Finds what a schema holds.
     pub(crate) async fn read(tx: &Transaction<'_>, schema: &str) -> Result<Self, Error> {
         let namespace = find_schema(tx, schema).await?;
-        Ok(Self { roots: fetch(tx, sql::ROOTS, &[namespace]).await?, namespace })
+        Ok(Self {
+            roots: fetch(tx, sql::ROOTS, &[namespace]).await?,
+            namespace,
+        })
     }
 
     /// The numbers of its own objects in one catalog.
     pub(crate) fn of(&self, class: &str) -> Vec<u32> {
-        self.roots.iter().filter(|r| r.class == class && r.member.is_none()).map(|r| r.oid).collect()
+        self.roots
+            .iter()
+            .filter(|r| r.class == class && r.member.is_none())
+            .map(|r| r.oid)
+            .collect()
     }
 
     /// The numbers of all of its own objects.
     pub(crate) fn all(&self) -> Vec<u32> {
-        self.roots.iter().filter(|r| r.member.is_none()).map(|r| r.oid).collect()
+        self.roots
+            .iter()
+            .filter(|r| r.member.is_none())
+            .map(|r| r.oid)
+            .collect()
     }
 
     /// Names of what extensions keep in it.
@@ -307,11 +318,18 @@ impl Roots {
 
     /// Names of its own relations, types and routines.
     pub(crate) async fn names(&self, tx: &Transaction<'_>) -> Result<HashSet<String>, Error> {
-        Ok(fetch(tx, sql::NAMES, &self.all()).await?.into_iter().collect())
+        Ok(fetch(tx, sql::NAMES, &self.all())
+            .await?
+            .into_iter()
+            .collect())
     }
 
     /// Runs a query whose one column is JSON and whose one parameter is the list of relations.
-    pub(crate) async fn json<T: DeserializeOwned>(&self, tx: &Transaction<'_>, query: &str) -> Result<Vec<T>, Error> {
+    pub(crate) async fn json<T: DeserializeOwned>(
+        &self,
+        tx: &Transaction<'_>,
+        query: &str,
+    ) -> Result<Vec<T>, Error> {
         fetch(tx, query, &self.of("pg_class")).await
     }
 }
@@ -348,7 +366,8 @@ impl Catalog {
         tx.batch_execute(QUIET).await?;
         let roots = Roots::read(tx, schema).await?;
         let (relations, types) = (roots.of("pg_class"), roots.of("pg_type"));
-        let (routines, operators, others) = (roots.of("pg_proc"), roots.of("pg_operator"), roots.all());
+        let (routines, operators, others) =
+            (roots.of("pg_proc"), roots.of("pg_operator"), roots.all());
         let of_relations = bind(tx, sql::RELATIONS, &[&relations]).await?;
         let of_columns = bind(tx, sql::COLUMNS, &[&relations, &types]).await?;
         let of_sequences = bind(tx, sql::SEQUENCES, &[&relations]).await?;
@@ -363,7 +382,11 @@ impl Catalog {
         let of_operators = bind(tx, sql::OPERATORS, &[&operators]).await?;
         let of_casts = bind(tx, sql::CASTS, &[&relations, &types]).await?;
         let of_named = bind(tx, sql::NAMED, &[&others]).await?;
-        tx.batch_execute(&format!("set local search_path = {}, pg_catalog, pg_temp", ident(schema))).await?;
+        tx.batch_execute(&format!(
+            "set local search_path = {}, pg_catalog, pg_temp",
+            ident(schema)
+        ))
+        .await?;
         let mut columns: HashMap<u32, Vec<Column>> = HashMap::new();
         for column in rows::<Column>(tx, of_columns).await? {
             columns.entry(column.relation).or_default().push(column);
@@ -389,9 +412,18 @@ impl Catalog {
             foreign: roots.members(),
             outside: Vec::new(),
         };
-        tx.batch_execute("set local search_path = pg_catalog, pg_temp").await?;
-        let row_types: Vec<u32> = catalog.relations.iter().map(|r| r.row_type).chain(types.iter().copied()).collect();
-        catalog.arrays = fetch::<(u32, u32)>(tx, sql::ARRAYS, &row_types).await?.into_iter().collect();
+        tx.batch_execute("set local search_path = pg_catalog, pg_temp")
+            .await?;
+        let row_types: Vec<u32> = catalog
+            .relations
+            .iter()
+            .map(|r| r.row_type)
+            .chain(types.iter().copied())
+            .collect();
+        catalog.arrays = fetch::<(u32, u32)>(tx, sql::ARRAYS, &row_types)
+            .await?
+            .into_iter()
+            .collect();
         let oids = catalog.oids();
         catalog.comments = fetch(tx, sql::COMMENTS, &oids).await?;
         catalog.dependencies = fetch(tx, sql::DEPENDENCIES, &oids).await?;
@@ -405,7 +437,12 @@ impl Catalog {
     fn oids(&self) -> Vec<u32> {
         let mut oids: Vec<u32> = Vec::new();
         oids.extend(self.relations.iter().map(|r| r.oid));
-        oids.extend(self.columns.values().flatten().filter_map(|c| c.default_oid));
+        oids.extend(
+            self.columns
+                .values()
+                .flatten()
+                .filter_map(|c| c.default_oid),
+        );
         oids.extend(self.sequences.iter().map(|s| s.oid));
         oids.extend(self.constraints.iter().map(|c| c.oid));
         oids.extend(self.indexes.iter().map(|i| i.oid));
@@ -427,12 +464,21 @@ impl Catalog {
 /// The schema's own number.
 pub(crate) async fn find_schema(tx: &impl GenericClient, schema: &str) -> Result<u32, Error> {
     let row = tx.query_opt(sql::SCHEMA, &[&schema]).await?;
-    row.map(|r| r.get(0)).ok_or_else(|| Error::NoSchema(schema.to_owned()))
+    row.map(|r| r.get(0))
+        .ok_or_else(|| Error::NoSchema(schema.to_owned()))
 }
 
 /// Runs a query whose one column is JSON and whose one parameter is a list of numbers of objects.
-async fn fetch<T: DeserializeOwned>(tx: &Transaction<'_>, query: &str, oids: &[u32]) -> Result<Vec<T>, Error> {
-    tx.query(query, &[&oids]).await?.iter().map(|row| parse(row.get(0))).collect()
+async fn fetch<T: DeserializeOwned>(
+    tx: &Transaction<'_>,
+    query: &str,
+    oids: &[u32],
+) -> Result<Vec<T>, Error> {
+    tx.query(query, &[&oids])
+        .await?
+        .iter()
+        .map(|row| parse(row.get(0)))
+        .collect()
 }
 
 /// Plans a query under the search path of now; run later, it prints names under the path of then.
@@ -443,7 +489,11 @@ async fn bind(tx: &Transaction<'_>, query: &str, lists: &[&[u32]]) -> Result<Por
 }
 
 async fn rows<T: DeserializeOwned>(tx: &Transaction<'_>, portal: Portal) -> Result<Vec<T>, Error> {
-    tx.query_portal(&portal, 0).await?.iter().map(|row| parse(row.get(0))).collect()
+    tx.query_portal(&portal, 0)
+        .await?
+        .iter()
+        .map(|row| parse(row.get(0)))
+        .collect()
 }
 
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Error> {

@@ -37,7 +37,10 @@ impl<'a> Draft<'a> {
             // What partitions share with their parents is attached by statements of its own.
             if !owned && !matches!(d.kind.as_str(), "P" | "S") {
                 let on = (d.on_class.clone(), d.on);
-                needs.entry((d.class.clone(), d.oid)).or_default().push((d.column, on));
+                needs
+                    .entry((d.class.clone(), d.oid))
+                    .or_default()
+                    .push((d.column, on));
             }
         }
         let known = (catalog.relations.iter().map(|r| &r.name))
@@ -63,37 +66,62 @@ impl<'a> Draft<'a> {
 
     /// What names of the schema look like in text.
     pub(crate) fn names(&self) -> Names<'_> {
-        Names { schema: self.schema, known: &self.known, foreign: &self.catalog.foreign }
+        Names {
+            schema: self.schema,
+            known: &self.known,
+            foreign: &self.catalog.foreign,
+        }
     }
 
     /// All that an object needs, with or without that of its columns.
     pub(crate) fn needs(&self, class: &str, oid: u32) -> Vec<Object> {
-        self.needs.get(&object(class, oid)).into_iter().flatten().map(|(_, o)| o.clone()).collect()
+        self.needs
+            .get(&object(class, oid))
+            .into_iter()
+            .flatten()
+            .map(|(_, o)| o.clone())
+            .collect()
     }
 
     /// What one column of a relation needs, or with 0 the relation itself.
     pub(crate) fn needs_of_column(&self, relation: u32, column: i32) -> Vec<Object> {
         let all = self.needs.get(&object("pg_class", relation));
-        all.into_iter().flatten().filter(|(c, _)| *c == column).map(|(_, o)| o.clone()).collect()
+        all.into_iter()
+            .flatten()
+            .filter(|(c, _)| *c == column)
+            .map(|(_, o)| o.clone())
+            .collect()
     }
 
     /// Whether an expression needs code of the schema, or relations other than its own and sequences.
     pub(crate) fn is_late(&self, class: &str, oid: u32, relation: u32) -> bool {
         let catalog = self.catalog;
-        self.needs(class, oid).iter().any(|(class, on)| match class.as_str() {
-            "pg_proc" => catalog.routines.iter().any(|r| r.oid == *on),
-            "pg_operator" => catalog.operators.iter().any(|o| o.oid == *on),
-            "pg_class" => *on != relation && self.by_oid.get(on).is_some_and(|r| r.kind != "S"),
-            _ => false,
-        })
+        self.needs(class, oid)
+            .iter()
+            .any(|(class, on)| match class.as_str() {
+                "pg_proc" => catalog.routines.iter().any(|r| r.oid == *on),
+                "pg_operator" => catalog.operators.iter().any(|o| o.oid == *on),
+                "pg_class" => *on != relation && self.by_oid.get(on).is_some_and(|r| r.kind != "S"),
+                _ => false,
+            })
     }
 
     pub(crate) fn columns(&self, relation: u32) -> &'a [Column] {
-        self.catalog.columns.get(&relation).map_or(&[], Vec::as_slice)
+        self.catalog
+            .columns
+            .get(&relation)
+            .map_or(&[], Vec::as_slice)
     }
 
     /// Adds one statement.
-    pub(crate) fn add(&mut self, phase: Phase, called: (&'static str, &str), sql: String, covers: Vec<Object>, needs: Vec<Object>) {
+    pub(crate) fn add(
+        &mut self,
+        phase: Phase,
+        called: (&'static str, &str),
+        sql: String,
+        covers: Vec<Object>,
+        needs: Vec<Object>,
+    ) {
         self.add_part(phase, called, String::new(), sql, covers, needs);
     }
 
@@ -107,7 +135,14 @@ impl<'a> Draft<'a> {
         covers: Vec<Object>,
         needs: Vec<Object>,
     ) {
-        self.items.push(Item { phase, kind, name: name.to_owned(), body: Body::Sql { head, rest }, covers, needs });
+        self.items.push(Item {
+            phase,
+            kind,
+            name: name.to_owned(),
+            body: Body::Sql { head, rest },
+            covers,
+            needs,
+        });
     }
 
     /// Notes an object that can't be cloned, and that nothing which needs it can be either.
@@ -118,7 +153,11 @@ impl<'a> Draft<'a> {
 
     /// Notes a trait that the copy lacks.
     pub(crate) fn note(&mut self, kind: &str, name: &str, reason: &str) {
-        self.uncloned.push(Uncloned { kind: kind.to_owned(), name: name.to_owned(), reason: reason.to_owned() });
+        self.uncloned.push(Uncloned {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            reason: reason.to_owned(),
+        });
     }
 
     /// Notes how an object is called, and that it is handed over by itself.
@@ -130,19 +169,29 @@ impl<'a> Draft<'a> {
     /// A qualified name: in the copy for what the schema itself holds, elsewhere for the rest.
     pub(crate) fn qualified(&self, (schema, name): &Name) -> String {
         let here = schema == self.schema && !self.catalog.foreign.contains(name);
-        if here { format!("{SCHEMA}.{}", ident(name)) } else { format!("{}.{}", ident(schema), ident(name)) }
+        if here {
+            format!("{SCHEMA}.{}", ident(name))
+        } else {
+            format!("{}.{}", ident(schema), ident(name))
+        }
     }
 
     /// The same for an operator, which is not quoted.
     pub(crate) fn operator(&self, (schema, name): &Name) -> String {
         let here = schema == self.schema && self.catalog.operators.iter().any(|o| o.name == *name);
-        let schema = if here { SCHEMA.to_owned() } else { ident(schema) };
+        let schema = if here {
+            SCHEMA.to_owned()
+        } else {
+            ident(schema)
+        };
         format!("operator({schema}.{name})")
     }
 
     /// A relation's qualified name in the copy.
     pub(crate) fn relation(&self, oid: u32) -> String {
-        self.by_oid.get(&oid).map_or_else(String::new, |r| here(&r.name))
+        self.by_oid
+            .get(&oid)
+            .map_or_else(String::new, |r| here(&r.name))
     }
 
     /// Takes what needs something broken out of the script, and names it.
@@ -150,9 +199,19 @@ impl<'a> Draft<'a> {
         loop {
             let broken = &self.broken;
             let hit = self.items.iter().position(|item| {
-                let parts: &[_] = if let Body::Parts { parts, .. } = &item.body { parts } else { &[] };
-                let last: &[_] = if let Body::Parts { last, .. } = &item.body { last } else { &[] };
-                (item.needs.iter()).chain(parts.iter().chain(last).flat_map(|p| &p.needs)).any(|o| broken.contains(o))
+                let parts: &[_] = if let Body::Parts { parts, .. } = &item.body {
+                    parts
+                } else {
+                    &[]
+                };
+                let last: &[_] = if let Body::Parts { last, .. } = &item.body {
+                    last
+                } else {
+                    &[]
+                };
+                (item.needs.iter())
+                    .chain(parts.iter().chain(last).flat_map(|p| &p.needs))
+                    .any(|o| broken.contains(o))
             });
             let Some(hit) = hit else { break };
             let item = self.items.swap_remove(hit);
@@ -162,7 +221,12 @@ impl<'a> Draft<'a> {
             if item.phase == Phase::Comment {
                 continue;
             }
-            self.leave_out(item.kind, &item.name, "needs what can't be cloned", &item.covers);
+            self.leave_out(
+                item.kind,
+                &item.name,
+                "needs what can't be cloned",
+                &item.covers,
+            );
         }
     }
 
@@ -171,18 +235,31 @@ impl<'a> Draft<'a> {
         for comment in &self.catalog.comments {
             let on = object(&comment.class, comment.oid);
             let called = if comment.column > 0 {
-                let column = self.columns(comment.oid).iter().find(|c| c.number == comment.column);
+                let column = self
+                    .columns(comment.oid)
+                    .iter()
+                    .find(|c| c.number == comment.column);
                 let relation = match self.by_oid.get(&comment.oid) {
                     Some(relation) => Some(here(&relation.name)),
-                    None => (self.catalog.types.iter()).find(|t| t.relation == comment.oid).map(|t| here(&t.name)),
+                    None => (self.catalog.types.iter())
+                        .find(|t| t.relation == comment.oid)
+                        .map(|t| here(&t.name)),
                 };
-                column.zip(relation).map(|(c, r)| format!("column {r}.{}", ident(&c.name)))
+                column
+                    .zip(relation)
+                    .map(|(c, r)| format!("column {r}.{}", ident(&c.name)))
             } else {
                 self.called.get(&on).cloned()
             };
             if let Some(called) = called {
                 let sql = format!("comment on {called} is {}", literal(&comment.text));
-                self.add(Phase::Comment, ("comment", &called), sql, Vec::new(), vec![on]);
+                self.add(
+                    Phase::Comment,
+                    ("comment", &called),
+                    sql,
+                    Vec::new(),
+                    vec![on],
+                );
             }
         }
     }
@@ -190,12 +267,17 @@ impl<'a> Draft<'a> {
     /// The statements that hand the copy over to the role in the owner's slot.
     pub(crate) fn handover(&self) -> Vec<String> {
         let called = self.owned.iter().filter_map(|o| self.called.get(o));
-        called.map(|called| format!("alter {called} owner to {}", super::slot::OWNER)).collect()
+        called
+            .map(|called| format!("alter {called} owner to {}", super::slot::OWNER))
+            .collect()
     }
 
     /// Refuses a column that can't do without the row of `users` that it refers to.
     pub(crate) fn not_null_reference(table: &str, column: &str) -> Error {
-        Error::NotNullReference { table: table.to_owned(), column: column.to_owned() }
+        Error::NotNullReference {
+            table: table.to_owned(),
+            column: column.to_owned(),
+        }
     }
 }
 

@@ -47,10 +47,21 @@ pub(crate) enum Body {
     /// A statement; neighbours with the same `head` that is not empty are joined by commas.
     Sql { head: String, rest: String },
     /// A statement that can stand in, with what that needs, until the whole one replaces it.
-    Replaced { stub: String, stub_needs: Vec<Object>, sql: String },
+    Replaced {
+        stub: String,
+        stub_needs: Vec<Object>,
+        sql: String,
+    },
     /// A list of columns, which can be made in part: `create`, the parts, `close`; later `head`, `add` and a part. The
     /// last ones (constraints) come after all parts.
-    Parts { create: String, parts: Vec<Part>, last: Vec<Part>, close: String, head: String, add: &'static str },
+    Parts {
+        create: String,
+        parts: Vec<Part>,
+        last: Vec<Part>,
+        close: String,
+        head: String,
+        add: &'static str,
+    },
 }
 
 pub(crate) struct Part {
@@ -70,7 +81,11 @@ pub(crate) fn order(items: &[Item]) -> Result<Vec<String>, Vec<String>> {
             Some((_, _, index)) => work.finish(index),
             None => {
                 if !work.break_circle() {
-                    return Err(work.open.iter().map(|i| format!("{} {}", items[*i].kind, items[*i].name)).collect());
+                    return Err(work
+                        .open
+                        .iter()
+                        .map(|i| format!("{} {}", items[*i].kind, items[*i].name))
+                        .collect());
                 }
             }
         }
@@ -93,13 +108,24 @@ struct Work<'a> {
 
 impl<'a> Work<'a> {
     fn new(items: &'a [Item]) -> Self {
-        let by_object: HashMap<&Object, usize> =
-            items.iter().enumerate().flat_map(|(i, item)| item.covers.iter().map(move |o| (o, i))).collect();
+        let by_object: HashMap<&Object, usize> = items
+            .iter()
+            .enumerate()
+            .flat_map(|(i, item)| item.covers.iter().map(move |o| (o, i)))
+            .collect();
         let mut waits: Vec<HashSet<usize>> = Vec::new();
         let mut users = vec![Vec::new(); items.len()];
         for (i, item) in items.iter().enumerate() {
-            let parts: &[Part] = if let Body::Parts { parts, .. } = &item.body { parts } else { &[] };
-            let last: &[Part] = if let Body::Parts { last, .. } = &item.body { last } else { &[] };
+            let parts: &[Part] = if let Body::Parts { parts, .. } = &item.body {
+                parts
+            } else {
+                &[]
+            };
+            let last: &[Part] = if let Body::Parts { last, .. } = &item.body {
+                last
+            } else {
+                &[]
+            };
             let needs: HashSet<usize> = (item.needs.iter())
                 .chain(parts.iter().chain(last).flat_map(|p| &p.needs))
                 .filter_map(|o| by_object.get(o).copied())
@@ -131,10 +157,18 @@ impl<'a> Work<'a> {
         match &self.items[index].body {
             Body::Sql { head, rest } => self.out.push((head.clone(), rest.clone())),
             Body::Replaced { sql, .. } => self.out.push((String::new(), sql.clone())),
-            Body::Parts { create, parts, last, close, head, add } => match begun {
+            Body::Parts {
+                create,
+                parts,
+                last,
+                close,
+                head,
+                add,
+            } => match begun {
                 None => {
                     let all: Vec<&str> = parts.iter().chain(last).map(|p| p.sql.as_str()).collect();
-                    self.out.push((String::new(), format!("{create}{}{close}", all.join(", "))));
+                    self.out
+                        .push((String::new(), format!("{create}{}{close}", all.join(", "))));
                 }
                 Some(done) => {
                     for part in &parts[done..] {
@@ -154,13 +188,19 @@ impl<'a> Work<'a> {
 
     fn arrive(&mut self, user: usize, need: usize) {
         if self.waits[user].remove(&need) && self.waits[user].is_empty() {
-            self.ready.insert((self.items[user].phase, &self.items[user].name, user));
+            self.ready
+                .insert((self.items[user].phase, &self.items[user].name, user));
         }
     }
 
     /// Begins one item of a circle, for those that it waits for to go on.
     fn break_circle(&mut self) -> bool {
-        let mut candidates: Vec<usize> = self.open.iter().copied().filter(|i| !self.begun.contains_key(i)).collect();
+        let mut candidates: Vec<usize> = self
+            .open
+            .iter()
+            .copied()
+            .filter(|i| !self.begun.contains_key(i))
+            .collect();
         candidates.sort_by_key(|i| (self.items[*i].phase, &self.items[*i].name));
         for index in candidates {
             let circle = self.reached_from(index);
@@ -168,11 +208,22 @@ impl<'a> Work<'a> {
                 continue;
             }
             let there = |objects: &[Object]| {
-                objects.iter().all(|o| self.by_object.get(o).is_none_or(|i| *i == index || !self.open.contains(i)))
+                objects.iter().all(|o| {
+                    self.by_object
+                        .get(o)
+                        .is_none_or(|i| *i == index || !self.open.contains(i))
+                })
             };
             let (done, sql) = match &self.items[index].body {
-                Body::Replaced { stub, stub_needs, .. } if there(stub_needs) => (0, stub.clone()),
-                Body::Parts { create, parts, close, .. } if there(&self.items[index].needs) => {
+                Body::Replaced {
+                    stub, stub_needs, ..
+                } if there(stub_needs) => (0, stub.clone()),
+                Body::Parts {
+                    create,
+                    parts,
+                    close,
+                    ..
+                } if there(&self.items[index].needs) => {
                     let done = parts.iter().take_while(|p| there(&p.needs)).count();
                     let made: Vec<&str> = parts[..done].iter().map(|p| p.sql.as_str()).collect();
                     (done, format!("{create}{}{close}", made.join(", ")))
@@ -236,14 +287,20 @@ mod tests {
             phase,
             kind: "thing",
             name: format!("n{oid}"),
-            body: Body::Sql { head: String::new(), rest: format!("s{oid}") },
+            body: Body::Sql {
+                head: String::new(),
+                rest: format!("s{oid}"),
+            },
             covers: vec![object(oid)],
             needs: needs.iter().copied().map(object).collect(),
         }
     }
 
     fn table(oid: u32, columns: &[(&str, u32)]) -> Item {
-        let part = |(name, need): &(&str, u32)| Part { sql: (*name).to_owned(), needs: vec![object(*need)] };
+        let part = |(name, need): &(&str, u32)| Part {
+            sql: (*name).to_owned(),
+            needs: vec![object(*need)],
+        };
         Item {
             body: Body::Parts {
                 create: format!("t{oid}("),
@@ -259,22 +316,41 @@ mod tests {
 
     #[test]
     fn phases_give_way_to_needs() {
-        let items = [sql(Phase::Rows, 1, &[3]), sql(Phase::Type, 2, &[]), sql(Phase::View, 3, &[])];
-        assert_eq!(order(&items), Ok(vec!["s2".into(), "s3".into(), "s1".into()]));
+        let items = [
+            sql(Phase::Rows, 1, &[3]),
+            sql(Phase::Type, 2, &[]),
+            sql(Phase::View, 3, &[]),
+        ];
+        assert_eq!(
+            order(&items),
+            Ok(vec!["s2".into(), "s3".into(), "s1".into()])
+        );
     }
 
     #[test]
     fn tables_of_each_others_types_are_made_in_two_steps() {
-        let items = [table(1, &[("a", 0), ("b", 2), ("c", 0)]), table(2, &[("d", 1)]), sql(Phase::Rows, 3, &[1])];
+        let items = [
+            table(1, &[("a", 0), ("b", 2), ("c", 0)]),
+            table(2, &[("d", 1)]),
+            sql(Phase::Rows, 3, &[1]),
+        ];
         assert_eq!(
             order(&items),
-            Ok(vec!["t1(a)".into(), "t2(d)".into(), "alter t1 add column b, add column c".into(), "s3".into()])
+            Ok(vec![
+                "t1(a)".into(),
+                "t2(d)".into(),
+                "alter t1 add column b, add column c".into(),
+                "s3".into()
+            ])
         );
     }
 
     #[test]
     fn a_circle_that_nothing_can_break_is_named() {
         let items = [sql(Phase::Type, 1, &[2]), sql(Phase::Type, 2, &[1])];
-        assert_eq!(order(&items), Err(vec!["thing n1".into(), "thing n2".into()]));
+        assert_eq!(
+            order(&items),
+            Err(vec!["thing n1".into(), "thing n2".into()])
+        );
     }
 }

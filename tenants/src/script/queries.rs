@@ -31,7 +31,8 @@ macro_rules! operator {
 pub(crate) const SCHEMA: &str = "select oid from pg_namespace where nspname = $1::text::name";
 
 /// The names of relations, types and routines.
-pub(crate) const NAMES: &str = "select to_json(relname)::text from pg_class where oid = any($1::oid[])
+pub(crate) const NAMES: &str =
+    "select to_json(relname)::text from pg_class where oid = any($1::oid[])
     union select to_json(typname)::text from pg_type where oid = any($1::oid[])
     union select to_json(proname)::text from pg_proc where oid = any($1::oid[])";
 
@@ -42,7 +43,13 @@ pub(crate) const ROOTS: &str = "select row_to_json(q)::text from (
             where e.classid = d.classid and e.objid = d.objid and e.deptype = 'e')
         then coalesce((select typname from pg_type where oid = d.objid and d.classid = 'pg_type'::regclass),
             (select proname from pg_proc where oid = d.objid and d.classid = 'pg_proc'::regclass),
-            (select relname from pg_class where oid = d.objid and d.classid = 'pg_class'::regclass), '') end as member
+            (select relname from pg_class where oid = d.objid and d.classid = 'pg_class'::regclass),
+            (select opcname from pg_opclass where oid = d.objid and d.classid = 'pg_opclass'::regclass),
+            (select opfname from pg_opfamily where oid = d.objid and d.classid = 'pg_opfamily'::regclass),
+            (select collname from pg_collation where oid = d.objid and d.classid = 'pg_collation'::regclass),
+            (select dictname from pg_ts_dict where oid = d.objid and d.classid = 'pg_ts_dict'::regclass),
+            (select cfgname from pg_ts_config where oid = d.objid and d.classid = 'pg_ts_config'::regclass), '')
+        end as member
     from pg_depend d
     where d.refclassid = 'pg_namespace'::regclass and d.refobjid = any($1::oid[]) and d.deptype = 'n'
         and not exists (select from pg_depend i where i.classid = d.classid and i.objid = d.objid

@@ -24,48 +24,113 @@ pub(crate) fn draw(draft: &mut Draft<'_>) {
         } else if routine.trusted {
             function(draft, routine);
         } else {
-            draft.leave_out("function", &routine.name, "only a superuser may use its language", &[on]);
+            draft.leave_out(
+                "function",
+                &routine.name,
+                "only a superuser may use its language",
+                &[on],
+            );
         }
     }
 }
 
 fn function(draft: &mut Draft<'_>, routine: &Routine) {
     let on = object("pg_proc", routine.oid);
-    let kind = if routine.kind == "p" { "procedure" } else { "function" };
+    let kind = if routine.kind == "p" {
+        "procedure"
+    } else {
+        "function"
+    };
     let name = here(&routine.name);
     if routine.leakproof {
-        draft.note(kind, &routine.name, "made without leakproof, which only a superuser may give");
+        draft.note(
+            kind,
+            &routine.name,
+            "made without leakproof, which only a superuser may give",
+        );
     }
     if routine.supported {
-        draft.note(kind, &routine.name, "made without its support function, which only a superuser may give");
+        draft.note(
+            kind,
+            &routine.name,
+            "made without its support function, which only a superuser may give",
+        );
     }
-    let settings: Vec<String> = routine.settings.iter().filter_map(|s| setting(draft, s)).collect();
+    let settings: Vec<String> = routine
+        .settings
+        .iter()
+        .filter_map(|s| setting(draft, s))
+        .collect();
     let source = match routine.language.as_str() {
         "sql" | "plpgsql" => body::code(&routine.source, &draft.names()),
         _ => body::literals(&routine.source, &draft.names()),
     };
     let head = |arguments: &str| {
-        let returns = routine.result.as_ref().map(|r| format!(" returns {r}")).unwrap_or_default();
-        format!("create or replace {kind} {name}({arguments}){returns} language {}", ident(&routine.language))
+        let returns = routine
+            .result
+            .as_ref()
+            .map(|r| format!(" returns {r}"))
+            .unwrap_or_default();
+        format!(
+            "create or replace {kind} {name}({arguments}){returns} language {}",
+            ident(&routine.language)
+        )
     };
-    let definition = routine.parsed.clone().unwrap_or_else(|| format!("as {}", literal(&source)));
-    let sql = format!("{}{}{} {definition}", head(&routine.arguments), traits(routine), settings.concat());
+    let definition = routine
+        .parsed
+        .clone()
+        .unwrap_or_else(|| format!("as {}", literal(&source)));
+    let sql = format!(
+        "{}{}{} {definition}",
+        head(&routine.arguments),
+        traits(routine),
+        settings.concat()
+    );
     if names_schema(&source) || settings.iter().any(|s| names_schema(s)) {
         draft.mending.push(sql.clone());
     }
     let needs = draft.needs("pg_proc", routine.oid);
     let body = if routine.parsed.is_some() {
         // With a body of text nothing but its types has to be there.
-        let plain = routine.result.as_deref().filter(|r| !r.starts_with("SETOF ") && !r.starts_with("TABLE("));
-        let nothing = format!("select null{}", plain.map(|r| format!("::{r}")).unwrap_or_default());
-        let stub = format!("{}{} as {}", head(&routine.arguments), traits(routine), literal(&nothing));
-        let stub_needs = needs.iter().filter(|(class, _)| class == "pg_type").cloned().collect();
-        Body::Replaced { stub, stub_needs, sql }
+        let plain = routine
+            .result
+            .as_deref()
+            .filter(|r| !r.starts_with("SETOF ") && !r.starts_with("TABLE("));
+        let nothing = format!(
+            "select null{}",
+            plain.map(|r| format!("::{r}")).unwrap_or_default()
+        );
+        let stub = format!(
+            "{}{} as {}",
+            head(&routine.arguments),
+            traits(routine),
+            literal(&nothing)
+        );
+        let stub_needs = needs
+            .iter()
+            .filter(|(class, _)| class == "pg_type")
+            .cloned()
+            .collect();
+        Body::Replaced {
+            stub,
+            stub_needs,
+            sql,
+        }
     } else {
-        Body::Sql { head: String::new(), rest: sql }
+        Body::Sql {
+            head: String::new(),
+            rest: sql,
+        }
     };
     draft.owns(on.clone(), format!("{kind} {name}({})", routine.identity));
-    draft.items.push(Item { phase: Phase::Routine, kind, name: routine.name.clone(), body, covers: vec![on], needs });
+    draft.items.push(Item {
+        phase: Phase::Routine,
+        kind,
+        name: routine.name.clone(),
+        body,
+        covers: vec![on],
+        needs,
+    });
 }
 
 fn traits(routine: &Routine) -> String {
@@ -75,7 +140,14 @@ fn traits(routine: &Routine) -> String {
     }
     if !routine.transforms.is_empty() {
         out.push_str(" transform ");
-        out.push_str(&routine.transforms.iter().map(|t| format!("for type {t}")).collect::<Vec<_>>().join(", "));
+        out.push_str(
+            &routine
+                .transforms
+                .iter()
+                .map(|t| format!("for type {t}"))
+                .collect::<Vec<_>>()
+                .join(", "),
+        );
     }
     if routine.kind != "p" {
         out.push_str(match routine.volatility.as_str() {
@@ -109,12 +181,22 @@ fn setting(draft: &Draft<'_>, setting: &str) -> Option<String> {
         let mut items = body::list(value);
         let follows = name == "search_path" && items.iter().any(|i| i == draft.schema);
         // What extensions keep beside the template's own objects must still be found.
-        items.extend((follows && !draft.catalog.foreign.is_empty()).then(|| draft.schema.to_owned()));
-        let own = if follows { items.iter().position(|i| i == draft.schema) } else { None };
+        items.extend(
+            (follows && !draft.catalog.foreign.is_empty()).then(|| draft.schema.to_owned()),
+        );
+        let own = if follows {
+            items.iter().position(|i| i == draft.schema)
+        } else {
+            None
+        };
         let items: Vec<String> = (items.iter().enumerate())
             .map(|(at, item)| literal(if own == Some(at) { BARE_SCHEMA } else { item }))
             .collect();
-        if items.is_empty() { "''".to_owned() } else { items.join(", ") }
+        if items.is_empty() {
+            "''".to_owned()
+        } else {
+            items.join(", ")
+        }
     } else {
         literal(value)
     };
@@ -124,7 +206,9 @@ fn setting(draft: &Draft<'_>, setting: &str) -> Option<String> {
 
 fn aggregate(draft: &mut Draft<'_>, routine: &Routine) {
     let on = object("pg_proc", routine.oid);
-    let Some(facts) = &routine.aggregate else { return };
+    let Some(facts) = &routine.aggregate else {
+        return;
+    };
     let mut options = Vec::new();
     for (key, value) in facts {
         let text = match (key.as_str(), value) {
@@ -138,11 +222,13 @@ fn aggregate(draft: &mut Draft<'_>, routine: &Routine) {
                 Err(_) => continue,
             },
             ("initcond" | "minitcond", Value::String(text)) => literal(text),
-            ("finalfunc_modify" | "mfinalfunc_modify", Value::String(text)) => match text.as_str() {
-                "r" => "read_only".to_owned(),
-                "s" => "shareable".to_owned(),
-                _ => "read_write".to_owned(),
-            },
+            ("finalfunc_modify" | "mfinalfunc_modify", Value::String(text)) => {
+                match text.as_str() {
+                    "r" => "read_only".to_owned(),
+                    "s" => "shareable".to_owned(),
+                    _ => "read_write".to_owned(),
+                }
+            }
             (_, Value::Bool(_)) => {
                 options.push(key.clone());
                 continue;
@@ -151,7 +237,9 @@ fn aggregate(draft: &mut Draft<'_>, routine: &Routine) {
             (_, other) => other.to_string(),
         };
         // These two mean something only beside the function that they are about.
-        let about = key.strip_suffix("_modify").or_else(|| key.strip_suffix("_extra"));
+        let about = key
+            .strip_suffix("_modify")
+            .or_else(|| key.strip_suffix("_extra"));
         if about.is_none_or(|f| facts.get(f).is_some_and(|v| !v.is_null())) {
             options.push(format!("{key} = {text}"));
         }
@@ -165,9 +253,22 @@ fn aggregate(draft: &mut Draft<'_>, routine: &Routine) {
         _ => "parallel = unsafe".to_owned(),
     });
     let name = here(&routine.name);
-    let arguments = if routine.identity.is_empty() { "*" } else { &routine.identity };
-    let sql = format!("create aggregate {name}({arguments}) ({})", options.join(", "));
+    let arguments = if routine.identity.is_empty() {
+        "*"
+    } else {
+        &routine.identity
+    };
+    let sql = format!(
+        "create aggregate {name}({arguments}) ({})",
+        options.join(", ")
+    );
     draft.owns(on.clone(), format!("aggregate {name}({arguments})"));
     let needs = draft.needs("pg_proc", routine.oid);
-    draft.add(Phase::Routine, ("aggregate", &routine.name), sql, vec![on], needs);
+    draft.add(
+        Phase::Routine,
+        ("aggregate", &routine.name),
+        sql,
+        vec![on],
+        needs,
+    );
 }

@@ -20,8 +20,14 @@ pub(crate) fn ident(name: &str) -> String {
 /// A simple name with a digit in it is no keyword; any other is quoted.
 pub(crate) fn shortest_ident(name: &str) -> String {
     let simple = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if simple && name.contains(|c: char| c.is_ascii_digit()) { name.to_owned() } else { ident(name) }
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if simple && name.contains(|c: char| c.is_ascii_digit()) {
+        name.to_owned()
+    } else {
+        ident(name)
+    }
 }
 
 /// Makes a string literal of a text that may have slots; their values are quoted one level deeper when filled.
@@ -79,7 +85,13 @@ mod tests {
 
     #[test]
     fn fills_names_quoted_as_deep_as_they_stand() {
-        let text = format!("create function {SCHEMA}.\"f\"() as {}", literal(&format!("execute {}", literal(&format!("select {SCHEMA}.x")))));
+        let text = format!(
+            "create function {SCHEMA}.\"f\"() as {}",
+            literal(&format!(
+                "execute {}",
+                literal(&format!("select {SCHEMA}.x"))
+            ))
+        );
         assert_eq!(
             fill(&text, "o'hara", "t"),
             "create function \"o'hara\".\"f\"() as 'execute ''select \"o''''hara\".x'''"

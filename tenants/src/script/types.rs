@@ -17,7 +17,12 @@ pub(crate) fn draw(draft: &mut Draft<'_>) {
             "r" => range(draft, t),
             // The type of a multirange comes with its range.
             "m" => {}
-            _ => draft.leave_out("type", &t.name, "only a superuser may make base types", &covers(draft, t)),
+            _ => draft.leave_out(
+                "type",
+                &t.name,
+                "only a superuser may make base types",
+                &covers(draft, t),
+            ),
         }
     }
     for named in &draft.catalog.named {
@@ -28,7 +33,11 @@ pub(crate) fn draw(draft: &mut Draft<'_>) {
 }
 
 fn labels(t: &Type) -> String {
-    t.labels.iter().map(|l| literal(l)).collect::<Vec<_>>().join(", ")
+    t.labels
+        .iter()
+        .map(|l| literal(l))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// The objects that come to be with a type.
@@ -40,8 +49,13 @@ fn covers(draft: &Draft<'_>, t: &Type) -> Vec<super::catalog::Object> {
         covers.push(object("pg_type", range.multirange_oid));
         covers.push(object("pg_type", range.multirange_array));
     }
-    let made_by_type = |d: &&super::catalog::Dependency| d.kind == "i" && d.on_class == "pg_type" && d.on == t.oid;
-    covers.extend((draft.catalog.dependencies.iter()).filter(made_by_type).map(|d| object(&d.class, d.oid)));
+    let made_by_type =
+        |d: &&super::catalog::Dependency| d.kind == "i" && d.on_class == "pg_type" && d.on == t.oid;
+    covers.extend(
+        (draft.catalog.dependencies.iter())
+            .filter(made_by_type)
+            .map(|d| object(&d.class, d.oid)),
+    );
     covers
 }
 
@@ -49,14 +63,25 @@ fn simple(draft: &mut Draft<'_>, t: &Type, definition: String) {
     let covers = covers(draft, t);
     let needs = draft.needs("pg_type", t.oid);
     draft.owns(object("pg_type", t.oid), format!("type {}", here(&t.name)));
-    draft.add(Phase::Type, ("type", &t.name), format!("create type {} as {definition}", here(&t.name)), covers, needs);
+    draft.add(
+        Phase::Type,
+        ("type", &t.name),
+        format!("create type {} as {definition}", here(&t.name)),
+        covers,
+        needs,
+    );
 }
 
 fn composite(draft: &mut Draft<'_>, t: &Type) {
     let name = here(&t.name);
     let parts = (draft.columns(t.relation).iter())
         .map(|c| Part {
-            sql: format!("{} {}{}", ident(&c.name), c.type_name, collate(c.collation.as_deref())),
+            sql: format!(
+                "{} {}{}",
+                ident(&c.name),
+                c.type_name,
+                collate(c.collation.as_deref())
+            ),
             needs: draft.needs_of_column(t.relation, c.number),
         })
         .collect();
@@ -81,7 +106,10 @@ fn composite(draft: &mut Draft<'_>, t: &Type) {
 
 fn domain(draft: &mut Draft<'_>, t: &Type) {
     let name = here(&t.name);
-    let mut sql = format!("create domain {name} as {}", t.base.as_deref().unwrap_or_default());
+    let mut sql = format!(
+        "create domain {name} as {}",
+        t.base.as_deref().unwrap_or_default()
+    );
     sql.push_str(&collate(t.collation.as_deref()));
     let mut needs = draft.needs("pg_type", t.oid);
     let mut covers = covers(draft, t);
@@ -91,11 +119,19 @@ fn domain(draft: &mut Draft<'_>, t: &Type) {
     if t.not_null {
         sql.push_str(" not null");
     }
-    let checks: Vec<&Constraint> = draft.catalog.constraints.iter().filter(|c| c.domain == t.oid).collect();
+    let checks: Vec<&Constraint> = draft
+        .catalog
+        .constraints
+        .iter()
+        .filter(|c| c.domain == t.oid)
+        .collect();
     for check in checks {
         let constraint = format!("constraint {} {}", ident(&check.name), check.definition);
         let on = object("pg_constraint", check.oid);
-        draft.called.insert(on.clone(), format!("constraint {} on domain {name}", ident(&check.name)));
+        draft.called.insert(
+            on.clone(),
+            format!("constraint {} on domain {name}", ident(&check.name)),
+        );
         if check.validated && !draft.is_late("pg_constraint", check.oid, 0) {
             sql.push_str(&format!(" {constraint}"));
             needs.extend(draft.needs("pg_constraint", check.oid));
@@ -103,7 +139,13 @@ fn domain(draft: &mut Draft<'_>, t: &Type) {
         } else {
             // Checks that call functions wait for these, and come before the rows that they check.
             let needs = draft.needs("pg_constraint", check.oid);
-            draft.add(Phase::Attach, ("check", &check.name), format!("alter domain {name} add {constraint}"), vec![on], needs);
+            draft.add(
+                Phase::Attach,
+                ("check", &check.name),
+                format!("alter domain {name} add {constraint}"),
+                vec![on],
+                needs,
+            );
         }
     }
     draft.owns(object("pg_type", t.oid), format!("domain {name}"));
@@ -114,35 +156,80 @@ fn range(draft: &mut Draft<'_>, t: &Type) {
     let Some(range) = &t.range else { return };
     if range.canonical.is_some() {
         let covers = covers(draft, t);
-        draft.leave_out("type", &t.name, "a canonical function can't be made without a shell type", &covers);
+        draft.leave_out(
+            "type",
+            &t.name,
+            "a canonical function can't be made without a shell type",
+            &covers,
+        );
         return;
     }
     let mut options = vec![format!("subtype = {}", range.subtype)];
-    options.extend(range.class.as_ref().map(|n| format!("subtype_opclass = {}", draft.qualified(n))));
+    options.extend(
+        range
+            .class
+            .as_ref()
+            .map(|n| format!("subtype_opclass = {}", draft.qualified(n))),
+    );
     options.extend(range.collation.as_ref().map(|n| format!("collation = {n}")));
-    options.extend(range.difference.as_ref().map(|n| format!("subtype_diff = {}", draft.qualified(n))));
-    options.push(format!("multirange_type_name = {}", here(&range.multirange)));
+    options.extend(
+        range
+            .difference
+            .as_ref()
+            .map(|n| format!("subtype_diff = {}", draft.qualified(n))),
+    );
+    options.push(format!(
+        "multirange_type_name = {}",
+        here(&range.multirange)
+    ));
     simple(draft, t, format!("range ({})", options.join(", ")));
 }
 
 fn draw_named(draft: &mut Draft<'_>, named: &Named) {
     let (name, on) = (here(&named.name), object(&named.class, named.oid));
-    let detail: Value = named.detail.as_deref().and_then(|d| serde_json::from_str(d).ok()).unwrap_or_default();
+    let detail: Value = named
+        .detail
+        .as_deref()
+        .and_then(|d| serde_json::from_str(d).ok())
+        .unwrap_or_default();
     let needs = draft.needs(&named.class, named.oid);
-    let qualified = |value: &Value| serde_json::from_value::<Name>(value.clone()).map(|n| draft.qualified(&n)).unwrap_or_default();
+    let qualified = |value: &Value| {
+        serde_json::from_value::<Name>(value.clone())
+            .map(|n| draft.qualified(&n))
+            .unwrap_or_default()
+    };
     match named.kind.as_str() {
         // This copies all of a collation's properties, on every version of the server.
         "collation" => {
-            let sql = format!("create collation {name} from {}", there(draft.schema, &named.name));
+            let sql = format!(
+                "create collation {name} from {}",
+                there(draft.schema, &named.name)
+            );
             draft.owns(on.clone(), format!("collation {name}"));
-            draft.add(Phase::Type, ("collation", &named.name), sql, vec![on], needs);
+            draft.add(
+                Phase::Type,
+                ("collation", &named.name),
+                sql,
+                vec![on],
+                needs,
+            );
         }
         "text search dictionary" => {
-            let options = detail["options"].as_str().map(|o| format!(", {o}")).unwrap_or_default();
+            let options = detail["options"]
+                .as_str()
+                .map(|o| format!(", {o}"))
+                .unwrap_or_default();
             let template = qualified(&detail["template"]);
-            let sql = format!("create text search dictionary {name} (template = {template}{options})");
+            let sql =
+                format!("create text search dictionary {name} (template = {template}{options})");
             draft.owns(on.clone(), format!("text search dictionary {name}"));
-            draft.add(Phase::Type, ("text search dictionary", &named.name), sql, vec![on], needs);
+            draft.add(
+                Phase::Type,
+                ("text search dictionary", &named.name),
+                sql,
+                vec![on],
+                needs,
+            );
         }
         "text search configuration" => {
             let parser = qualified(&detail["parser"]);
@@ -156,7 +243,13 @@ fn draw_named(draft: &mut Draft<'_>, named: &Named) {
                 }
             }
             draft.owns(on.clone(), format!("text search configuration {name}"));
-            draft.add(Phase::Type, ("text search configuration", &named.name), sql, vec![on], needs);
+            draft.add(
+                Phase::Type,
+                ("text search configuration", &named.name),
+                sql,
+                vec![on],
+                needs,
+            );
         }
         kind => {
             let reason = "only a superuser may make it";
@@ -170,20 +263,47 @@ fn operators(draft: &mut Draft<'_>) {
         let mut options = vec![format!("function = {}", draft.qualified(&o.function))];
         options.extend(o.left.as_ref().map(|t| format!("leftarg = {t}")));
         options.extend(o.right.as_ref().map(|t| format!("rightarg = {t}")));
-        options.extend(o.commutator.as_ref().map(|n| format!("commutator = {}", draft.operator(n))));
-        options.extend(o.negator.as_ref().map(|n| format!("negator = {}", draft.operator(n))));
-        options.extend(o.restrict.as_ref().map(|n| format!("restrict = {}", draft.qualified(n))));
-        options.extend(o.join.as_ref().map(|n| format!("join = {}", draft.qualified(n))));
+        options.extend(
+            o.commutator
+                .as_ref()
+                .map(|n| format!("commutator = {}", draft.operator(n))),
+        );
+        options.extend(
+            o.negator
+                .as_ref()
+                .map(|n| format!("negator = {}", draft.operator(n))),
+        );
+        options.extend(
+            o.restrict
+                .as_ref()
+                .map(|n| format!("restrict = {}", draft.qualified(n))),
+        );
+        options.extend(
+            o.join
+                .as_ref()
+                .map(|n| format!("join = {}", draft.qualified(n))),
+        );
         options.extend(o.hashes.then(|| "hashes".to_owned()));
         options.extend(o.merges.then(|| "merges".to_owned()));
         let on = object("pg_operator", o.oid);
-        let arguments = [&o.left, &o.right].map(|t| t.as_deref().unwrap_or("none")).join(", ");
-        draft.owns(on.clone(), format!("operator {SCHEMA}.{} ({arguments})", o.name));
+        let arguments = [&o.left, &o.right]
+            .map(|t| t.as_deref().unwrap_or("none"))
+            .join(", ");
+        draft.owns(
+            on.clone(),
+            format!("operator {SCHEMA}.{} ({arguments})", o.name),
+        );
         let others: Vec<u32> = draft.catalog.operators.iter().map(|o| o.oid).collect();
         // Operators name each other as commutator and negator, which Postgres fills in by itself.
         let needs = draft.needs("pg_operator", o.oid).into_iter();
-        let needs = needs.filter(|(class, oid)| class != "pg_operator" || !others.contains(oid)).collect();
-        let sql = format!("create operator {SCHEMA}.{} ({})", o.name, options.join(", "));
+        let needs = needs
+            .filter(|(class, oid)| class != "pg_operator" || !others.contains(oid))
+            .collect();
+        let sql = format!(
+            "create operator {SCHEMA}.{} ({})",
+            o.name,
+            options.join(", ")
+        );
         draft.add(Phase::Routine, ("operator", &o.name), sql, vec![on], needs);
     }
 }
@@ -208,11 +328,19 @@ fn casts(draft: &mut Draft<'_>) {
         draft.called.insert(on.clone(), name.clone());
         let needs = draft.needs("pg_cast", cast.oid);
         // Not before the rows, whose values are converted without anybody's cast.
-        draft.add(Phase::Value, ("cast", &name), format!("create {name} {how}{context}"), vec![on], needs);
+        draft.add(
+            Phase::Value,
+            ("cast", &name),
+            format!("create {name} {how}{context}"),
+            vec![on],
+            needs,
+        );
     }
 }
 
 /// A `collate` clause, or nothing.
 pub(crate) fn collate(collation: Option<&str>) -> String {
-    collation.map(|c| format!(" collate {c}")).unwrap_or_default()
+    collation
+        .map(|c| format!(" collate {c}"))
+        .unwrap_or_default()
 }

@@ -103,6 +103,7 @@ alter table projects add constraint short check (length(title) < 100) not valid;
 insert into projects select i % 5 + 1, i, 't' || i, null, null, null, int4range(i, i + 1) from generate_series(1, 20) i;
 insert into tasks (client_id, project_nr, name) select client_id, nr, 'task ' || nr from projects;
 update projects set lead_task = nr, parent_client = 2, parent_nr = 1 where nr between 2 and 9;
+set constraints all immediate;
 create index on tasks (due) where due is not null;
 create unique index tasks_lower on tasks (lower(name) text_pattern_ops desc nulls last);
 create index tasks_cover on tasks using btree (client_id) include (name) with (fillfactor = 60);
