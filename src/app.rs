@@ -57,7 +57,10 @@ impl App {
     /// # Errors
     /// When a database does not answer or refuses a step.
     pub async fn open(settings: &Settings, databases: &Databases) -> anyhow::Result<Arc<Self>> {
-        let superuser = databases.embedded.as_ref().map(|embedded| embedded.superuser());
+        let superuser = databases
+            .embedded
+            .as_ref()
+            .map(|embedded| embedded.superuser());
         // The roles and databases of an own Postgres come first; the secrets are in one of them.
         if let Some(superuser) = &superuser {
             let nobody = tenants(settings, databases, None)?;
@@ -221,7 +224,11 @@ fn tenants(
     };
     let platform_database = match &databases.embedded {
         Some(_) => Some(databases::PLATFORM.to_owned()),
-        None => databases.platform_url.parse::<tokio_postgres::Config>()?.get_dbname().map(str::to_owned),
+        None => databases
+            .platform_url
+            .parse::<tokio_postgres::Config>()?
+            .get_dbname()
+            .map(str::to_owned),
     };
     Ok(Tenants::open(tenants::Settings {
         platform: databases.tenants_config()?,

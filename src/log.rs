@@ -24,10 +24,7 @@ pub fn start(filter: &str, format: LogFormat) -> anyhow::Result<()> {
     let started = if json {
         lines.json().flatten_event(true).try_init()
     } else {
-        lines
-            .with_ansi(stderr().is_terminal())
-            .compact()
-            .try_init()
+        lines.with_ansi(stderr().is_terminal()).compact().try_init()
     };
     started.map_err(|error| anyhow::anyhow!("logging could not be started: {error}"))
 }

@@ -86,7 +86,9 @@ impl Template {
     pub async fn check(&self) -> Result<(), Problem> {
         match version(&self.tenants).await? {
             Some(_) => Ok(()),
-            None => Err(Problem::new(Kind::ServiceUnavailable).detail("The template is not there yet.")),
+            None => {
+                Err(Problem::new(Kind::ServiceUnavailable).detail("The template is not there yet."))
+            }
         }
     }
 }
@@ -117,7 +119,9 @@ async fn version(tenants: &Tenants) -> Result<Option<i64>, tenants::Error> {
         .query_opt("select version from _sandlot.template", &[])
         .await?;
     lease.finish();
-    row.map(|row| row.try_get(0)).transpose().map_err(Into::into)
+    row.map(|row| row.try_get(0))
+        .transpose()
+        .map_err(Into::into)
 }
 
 async fn draw(tenants: &Tenants) -> anyhow::Result<Drawn> {

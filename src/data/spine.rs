@@ -12,7 +12,9 @@ use super::secrets::{MakeSecret, with_secrets, without_secrets};
 use super::sql;
 use crate::problem::{Kind, Problem};
 use std::sync::Arc;
+use std::time::Duration;
 use tenants::{Access, Error, Identity, Lease, Tenants};
+use tokio::time::Instant;
 
 /// What answering needs besides the request: one for the whole server.
 #[derive(Clone)]
@@ -79,8 +81,9 @@ impl Spine {
 
     /// What the schema holds at this very moment: for a name that was not found.
     pub async fn look_again(&self, identity: &Identity) -> Result<Arc<Catalog>, Problem> {
+        let until = self.deadline();
         let lease = self.tenants.lease(identity, Access::Read).await?;
-        let catalog = self.look(identity, &lease).await?;
+        let catalog = self.look(identity, &lease, until).await?;
         lease.finish();
         Ok(catalog)
     }
@@ -90,6 +93,7 @@ impl Spine {
     /// A connection is taken once at most, and not at all if the request is refused for what it
     /// says. A schema that changed since the catalog was read is read again, once.
     pub async fn answer(&self, ask: Ask<'_>) -> Result<Answer, Problem> {
+        let until = self.deadline();
         let mut lease = None;
         let mut looked = false;
         let mut catalog = match self.catalogs.fresh(&ask.identity.schema) {
@@ -97,7 +101,7 @@ impl Spine {
             None => {
                 looked = true;
                 let taken = self.take(ask, &mut lease).await?;
-                self.look(ask.identity, taken).await?
+                self.look(ask.identity, taken, until).await?
             }
         };
         let request = loop {
@@ -111,7 +115,7 @@ impl Spine {
                 Err(problem) => {
                     looked = true;
                     let taken = self.take(ask, &mut lease).await?;
-                    let newer = self.look(ask.identity, taken).await?;
+                    let newer = self.look(ask.identity, taken, until).await?;
                     if Arc::ptr_eq(&newer, &catalog) {
                         if let Some(lease) = lease {
                             lease.finish();
@@ -126,7 +130,7 @@ impl Spine {
         loop {
             let plan = plan(&request, &catalog, ask.rules, &self.seal)?;
             let taken = self.take(ask, &mut lease).await?;
-            match self.within_limit(taken, self.run(ask, &plan, taken)).await {
+            match until.keep(taken, self.run(ask, &plan, taken)).await {
                 Ok(answer) => {
                     if let Some(lease) = lease {
                         give_back(lease, &plan);
@@ -135,12 +139,12 @@ impl Spine {
                 }
                 Err(Failure::Moved(_)) if !moved => {
                     moved = true;
-                    catalog = self.look(ask.identity, taken).await?;
+                    catalog = self.look(ask.identity, taken, until).await?;
                 }
                 Err(failure) => {
                     let explained = async { Ok(explain(failure, ask, &plan, taken).await) };
-                    return Err(self
-                        .within_limit(taken, explained)
+                    return Err(until
+                        .keep(taken, explained)
                         .await
                         .unwrap_or_else(|_| Kind::RequestTimeout.into()));
                 }
@@ -168,24 +172,19 @@ impl Spine {
         Ok(lease.insert(taken))
     }
 
-    async fn look(&self, identity: &Identity, lease: &Lease) -> Result<Arc<Catalog>, Problem> {
+    async fn look(
+        &self,
+        identity: &Identity,
+        lease: &Lease,
+        until: Deadline,
+    ) -> Result<Arc<Catalog>, Problem> {
         let look = self.catalogs.look(&identity.schema, lease);
-        let limit = self.tenants.settings().limits.statement;
-        lease.run(limit, look).await.map_err(Problem::from)
+        lease.run(until.left(), look).await.map_err(Problem::from)
     }
 
-    /// Runs work on the lease under the watchdog.
-    async fn within_limit<T>(
-        &self,
-        lease: &Lease,
-        work: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
-        let limit = self.tenants.settings().limits.statement;
-        let whole = async { Ok::<_, Error>(work.await) };
-        match lease.run(limit, whole).await {
-            Ok(outcome) => outcome,
-            Err(error) => Err(Failure::Database(error)),
-        }
+    /// When the work of a request that starts now must be over.
+    fn deadline(&self) -> Deadline {
+        Deadline(Instant::now() + self.tenants.settings().limits.statement)
     }
 
     async fn run(&self, ask: Ask<'_>, plan: &Plan, lease: &Lease) -> Result<Answer, Failure> {
@@ -236,6 +235,29 @@ impl Spine {
             next_cursor,
             key: Vec::new(),
         })
+    }
+}
+
+/// When the work of a request must be over, all steps together.
+#[derive(Clone, Copy)]
+struct Deadline(Instant);
+
+impl Deadline {
+    fn left(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+
+    /// Runs work on the lease under the watchdog.
+    async fn keep<T>(
+        self,
+        lease: &Lease,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let whole = async { Ok::<_, Error>(work.await) };
+        match lease.run(self.left(), whole).await {
+            Ok(outcome) => outcome,
+            Err(error) => Err(Failure::Database(error)),
+        }
     }
 }
 

@@ -123,8 +123,12 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
         id: &RequestId,
     ) -> poem::Result<Response> {
         check_media_type(&parts, &body)?;
-        let parts =
-            RequestParts::from((parts, peer.local, peer.remote, poem::http::uri::Scheme::HTTP));
+        let parts = RequestParts::from((
+            parts,
+            peer.local,
+            peer.remote,
+            poem::http::uri::Scheme::HTTP,
+        ));
         let mut request = Request::from_parts(parts, Body::from_bytes(body));
         request.set_data(id.clone());
         // The statement's own watchdog ends sooner; this catches what is stuck elsewhere.
@@ -174,12 +178,7 @@ enum Read {
 }
 
 async fn read(body: Incoming, limits: &Limits) -> Read {
-    match timeout(
-        limits.body_time,
-        Limited::new(body, limits.body).collect(),
-    )
-    .await
-    {
+    match timeout(limits.body_time, Limited::new(body, limits.body).collect()).await {
         Ok(Ok(collected)) => Read::Whole(collected.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
             Read::Refused(too_large(limits))
@@ -245,7 +244,10 @@ impl fmt::Display for Shown<'_> {
 fn finish(response: &mut Response, id: &RequestId) {
     let headers = response.headers_mut();
     headers.insert("x-request-id", id.header());
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.insert(
+        "x-content-type-options",
+        HeaderValue::from_static("nosniff"),
+    );
     headers
         .entry("referrer-policy")
         .or_insert(HeaderValue::from_static("no-referrer"));

@@ -214,10 +214,7 @@ mod tests {
         )
         .await;
         assert_eq!(response.status(), 400);
-        assert_eq!(
-            response.content_type(),
-            Some("application/problem+json")
-        );
+        assert_eq!(response.content_type(), Some("application/problem+json"));
         assert_eq!(
             body,
             serde_json::json!({
