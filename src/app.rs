@@ -15,11 +15,12 @@ use crate::{
     accounts::AccountsApi,
     auth::{Auth, jwt::Keys, operations::AuthApi, password, session},
     config::Settings,
-    data::spine::{MakeSecret, Spine},
+    data::{MakeSecret, Spine},
     databases::{self, Databases},
     directory::Directory,
     edge::metrics::Metrics,
     front,
+    health::{self, Health},
     platform::{self, Secrets},
     problem::{Kind, Problem},
     reference::problems::{self, PublicUrl},
@@ -43,12 +44,11 @@ pub struct App {
     pub auth: Arc<Auth>,
     /// A tenant's life.
     pub tenancy: Arc<Tenancy>,
-    /// What copies are made of.
-    pub template: Template,
     /// Requests for data, answered.
     pub spine: Arc<Spine>,
     /// The server's figures.
     pub metrics: Arc<Metrics>,
+    health: Arc<Health>,
 }
 
 impl App {
@@ -57,7 +57,10 @@ impl App {
     /// # Errors
     /// When a database does not answer or refuses a step.
     pub async fn open(settings: &Settings, databases: &Databases) -> anyhow::Result<Arc<Self>> {
-        let superuser = databases.embedded.as_ref().map(|embedded| embedded.superuser());
+        let superuser = databases
+            .embedded
+            .as_ref()
+            .map(|embedded| embedded.superuser());
         // The roles and databases of an own Postgres come first; the secrets are in one of them.
         if let Some(superuser) = &superuser {
             let nobody = tenants(settings, databases, None)?;
@@ -94,16 +97,23 @@ impl App {
             tenants.clone(),
             template.clone(),
         );
-        let spine = Spine::new(&secrets.server, make_secret());
+        let spine = Spine::new(tenants.clone(), &secrets.server, make_secret());
+        let metrics = Arc::new(Metrics::default());
+        let health = Health {
+            db: db.clone(),
+            tenants: tenants.clone(),
+            template,
+            metrics: Arc::clone(&metrics),
+        };
         Ok(Arc::new(Self {
             db,
             tenants,
             directory,
             auth: Arc::new(auth),
             tenancy: Arc::new(tenancy),
-            template,
             spine: Arc::new(spine),
-            metrics: Arc::new(Metrics::default()),
+            metrics,
+            health: Arc::new(health),
         }))
     }
 
@@ -116,15 +126,6 @@ impl App {
         migration::platform::Migrator::down(&db, Some(steps))
             .await
             .context("taking back steps of the platform's database")
-    }
-
-    /// Whether requests can be answered.
-    ///
-    /// # Errors
-    /// `service-unavailable` if a database is out of reach or the template is not there.
-    pub async fn check_ready(&self) -> Result<(), Problem> {
-        self.db.ping().await?;
-        self.template.check().await
     }
 
     /// Starts what runs beside the requests.
@@ -165,15 +166,15 @@ pub fn routes(
 ) -> impl Endpoint<Output = Response> + 'static {
     Route::new()
         .at("/", get(front::landing))
-        .at("/healthz", get(front::healthz))
-        .at("/readyz", get(front::readyz))
-        .at("/metrics", get(front::metrics))
+        .at("/healthz", get(health::healthz))
+        .at("/readyz", get(health::readyz))
+        .at("/metrics", get(health::metrics))
         .at("/api_docs", get(problems::page))
         .at("/api_docs/problems.md", get(problems::plain))
         .at("/openapi.json", get(openapi.data(document.to_string())))
         .nest_no_strip(rest::BASE, rest::Rest)
         .nest("/api", service())
-        .data(Arc::clone(app))
+        .data(Arc::clone(&app.health))
         .data(app.directory.clone())
         .data(Arc::clone(&app.auth))
         .data(Arc::clone(&app.tenancy))
@@ -223,7 +224,11 @@ fn tenants(
     };
     let platform_database = match &databases.embedded {
         Some(_) => Some(databases::PLATFORM.to_owned()),
-        None => databases.platform_url.parse::<tokio_postgres::Config>()?.get_dbname().map(str::to_owned),
+        None => databases
+            .platform_url
+            .parse::<tokio_postgres::Config>()?
+            .get_dbname()
+            .map(str::to_owned),
     };
     Ok(Tenants::open(tenants::Settings {
         platform: databases.tenants_config()?,

@@ -4,7 +4,10 @@ use std::str::FromStr as _;
 
 use anyhow::Context as _;
 
-use crate::{config::Settings, postgres::{Embedded, Options}};
+use crate::{
+    config::Settings,
+    postgres::{Embedded, Options},
+};
 
 /// Name of the platform's database on the own Postgres.
 pub const PLATFORM: &str = "sandlot";

@@ -12,7 +12,9 @@ use crate::config::LogFormat;
 /// # Errors
 /// When the filter can't be read.
 pub fn start(filter: &str, format: LogFormat) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter).context("SANDLOT_LOG can't be read")?;
+    // Each migration's step is told twice by its library; ours says once that they are done.
+    let filter = EnvFilter::try_new(format!("sea_orm_migration=warn,{filter}"))
+        .context("SANDLOT_LOG can't be read")?;
     let json = match format {
         LogFormat::Auto => !stderr().is_terminal(),
         LogFormat::Text => false,
@@ -22,10 +24,7 @@ pub fn start(filter: &str, format: LogFormat) -> anyhow::Result<()> {
     let started = if json {
         lines.json().flatten_event(true).try_init()
     } else {
-        lines
-            .with_ansi(stderr().is_terminal())
-            .compact()
-            .try_init()
+        lines.with_ansi(stderr().is_terminal()).compact().try_init()
     };
     started.map_err(|error| anyhow::anyhow!("logging could not be started: {error}"))
 }

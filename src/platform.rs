@@ -76,6 +76,5 @@ async fn secret(db: &DatabaseConnection, name: &str) -> anyhow::Result<[u8; 32]>
         .await?
         .context("a secret vanished while it was read")?;
     let value: Vec<u8> = row.try_get("", "value")?;
-    <[u8; 32]>::try_from(value)
-        .map_err(|_| anyhow::anyhow!("secret {name} does not have 32 bytes"))
+    <[u8; 32]>::try_from(value).map_err(|_| anyhow::anyhow!("secret {name} does not have 32 bytes"))
 }

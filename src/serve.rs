@@ -74,7 +74,7 @@ pub async fn run(
         .map_err(|problem| anyhow::anyhow!("{problem}"))?;
     let renderer = Renderer::new(
         public_url.clone(),
-        platform_spec::methods(&document, "/api"),
+        platform_spec::methods(&document),
     );
     let edge = Edge::new(
         app::routes(&app, &public_url, &document),
@@ -140,8 +140,14 @@ fn announce(address: &str, public_url: &str) -> anyhow::Result<()> {
     let mut out = stdout().lock();
     writeln!(out, "listening on http://{address}")?;
     writeln!(out, "start page   {public_url}/")?;
-    writeln!(out, "first call   curl {public_url}/api/register -H 'Content-Type: application/json' \\")?;
-    writeln!(out, "               -d '{{\"email\": \"ada@mail.example\", \"password\": \"correct horse\"}}'")?;
+    writeln!(
+        out,
+        "first call   curl {public_url}/api/register -H 'Content-Type: application/json' \\"
+    )?;
+    writeln!(
+        out,
+        "               -d '{{\"email\": \"ada@mail.example\", \"password\": \"correct horse\"}}'"
+    )?;
     out.flush()?;
     Ok(())
 }

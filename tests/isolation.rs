@@ -49,7 +49,7 @@ async fn a_tenants_trigger_reaches_nothing_of_another_tenant() {
         let before = server.content(&victim.schema).await;
         attacker
             .admin
-            .post("/api/v1/clients", &json!({"company": "Trojan"}))
+            .post("/api/v1/clients", &json!({"name": "Trojan"}))
             .await
             .expect(201);
         let loot = attacker.admin.get("/api/v1/loot").await.expect(200).json();
@@ -116,8 +116,8 @@ async fn writing_to_one_copy_changes_no_other() {
     let other = server.tenant("other").await;
     let template = server.content("public").await;
     let before = server.content(&other.schema).await;
-    writer.admin.post("/api/v1/clients", &json!({"company": "New"})).await.expect(201);
-    writer.admin.patch("/api/v1/clients/1", &json!({"company": "Changed"})).await.expect(200);
+    writer.admin.post("/api/v1/clients", &json!({"name": "New"})).await.expect(201);
+    writer.admin.patch("/api/v1/clients/1", &json!({"name": "Changed"})).await.expect(200);
     let task = json!({"rel_type": "project", "rel_id": 1, "name": "Look"});
     let task = writer.admin.post("/api/v1/tasks", &task).await.expect(201).json();
     let path = format!("/api/v1/tasks/{}", task["data"]["id"]);

@@ -60,7 +60,7 @@ async fn limits_of_size() {
         .problem(400, "query-string-too-long");
     let fits = "x".repeat(4096 - 2);
     tenant.admin.get(&format!("/api/v1/clients?_={fits}")).await.expect(200);
-    let large = json!({"company": "x".repeat(262_144)});
+    let large = json!({"name": "x".repeat(262_144)});
     tenant.admin.post("/api/v1/clients", &large).await.problem(413, "payload-too-large");
 }
 

@@ -60,19 +60,19 @@ async fn bytes_that_are_not_http() {
 async fn rubbish_over_every_route() {
     let server = Server::start().await;
     let tenant = server.tenant("rubbish").await;
-    let deep = format!("{{\"company\":{}1{}}}", "[".repeat(50_000), "]".repeat(50_000));
+    let deep = format!("{{\"name\":{}1{}}}", "[".repeat(50_000), "]".repeat(50_000));
     let long_63 = "n".repeat(63);
     let long_64 = "n".repeat(64);
     let bodies = [
         "{", "null", "5", "\"x\"", "[]", "[[]]", "[null]", "{}", "[{}]",
-        r#"{"company":"a\u0000b"}"#,
-        r#"{"company":"\ud800"}"#,
-        r#"{"company":1e400}"#,
+        r#"{"name":"a\u0000b"}"#,
+        r#"{"name":"\ud800"}"#,
+        r#"{"name":1e400}"#,
         r#"{"id":100000000000000000000}"#,
         r#"{"id":-1}"#,
         r#"{"id":null}"#,
-        r#"{"company":{"a":[1,{"b":null}]}}"#,
-        r#"{"company":"a","company":"b"}"#,
+        r#"{"name":{"a":[1,{"b":null}]}}"#,
+        r#"{"name":"a","name":"b"}"#,
         r#"{"":1}"#,
         "{\"\u{1}\":1}",
         &format!("{{\"{long_63}\":1}}"),
@@ -87,7 +87,7 @@ async fn rubbish_over_every_route() {
         "page=0", "page=-1", "page=1e400", "page=99999999999999999999", "per_page=0", "per_page=1001",
         "per_page=x", "sort=", "sort=-", "sort=nope", "sort=id,id", "sort=%00", "fields=", "fields=nope",
         "fields=id,id", "filter=", "filter=status", "filter=status:", "filter=:1", "filter=status:x",
-        "filter=status:100000000000000000000", "filter=nope:1", "filter=company:%00", "filter=company:%ff",
+        "filter=status:100000000000000000000", "filter=nope:1", "filter=name:%00", "filter=name:%ff",
         "nope=1", "%ff=1", "=", "&&&", "page=1&page=2", "page[]=1", "filter=id:NaN", "filter=date:infinity",
         "filter=date:4713-01-01%20BC", "filter=total:1e400",
     ];

@@ -7,8 +7,8 @@ async fn the_numbers_of_the_template_agree() {
     let server = Server::start().await;
     let superuser = server.superuser().await;
     superuser.batch_execute("set search_path = public").await.unwrap();
-    assert!(!seed::crm::CHECKS.is_empty());
-    for (what, sql) in seed::crm::CHECKS {
+    assert!(!seed::crm::checks::CHECKS.is_empty());
+    for (what, sql) in seed::crm::checks::CHECKS {
         let row = superuser.query_one(*sql, &[]).await.unwrap();
         assert_eq!(row.get::<_, i64>(0), 0, "{what}");
     }

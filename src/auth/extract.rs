@@ -13,7 +13,10 @@ use crate::{
     problem::{Kind, Problem},
 };
 
-use super::{Auth, caller::{Caller, Place, Role}};
+use super::{
+    Auth,
+    caller::{Caller, Place, Role},
+};
 
 /// Name of the security scheme for JWTs and API tokens in the OpenAPI documents.
 pub const BEARER: &str = "bearer";
@@ -48,8 +51,10 @@ impl Credential for Keyed {
     async fn check(auth: &Auth, headers: &HeaderMap) -> Result<Self, Problem> {
         match auth.keyed(headers).await? {
             Some(tenant) => Ok(Self(tenant)),
-            None => Err(Problem::new(Kind::InvalidApiKey)
-                .detail("This call needs the header `Api-Key`.")),
+            None => {
+                Err(Problem::new(Kind::InvalidApiKey)
+                    .detail("This call needs the header `Api-Key`."))
+            }
         }
     }
 }
@@ -76,8 +81,9 @@ impl Credential for TenantAdmin {
     async fn check(auth: &Auth, headers: &HeaderMap) -> Result<Self, Problem> {
         let caller = auth.caller(headers).await?;
         if matches!(caller.place, Place::Template) {
-            return Err(Problem::new(Kind::InvalidApiKey)
-                .detail("This call needs the header `Api-Key`."));
+            return Err(
+                Problem::new(Kind::InvalidApiKey).detail("This call needs the header `Api-Key`.")
+            );
         }
         let tenant = Arc::clone(caller.tenant_as(Role::Admin)?);
         Ok(Self { caller, tenant })

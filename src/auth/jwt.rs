@@ -95,7 +95,9 @@ impl Keys {
             Ok(claims)
         } else {
             Err(Problem::new(Kind::InvalidToken).detail(match usage {
-                Use::Access => "This is a refresh token; requests are authorised by an access token.",
+                Use::Access => {
+                    "This is a refresh token; requests are authorised by an access token."
+                }
                 Use::Refresh => "This is an access token; a new pair is had for a refresh token.",
             }))
         }

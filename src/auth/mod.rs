@@ -42,12 +42,7 @@ pub struct Pair {
 
 impl Auth {
     /// Credentials are checked with `keys` against the given databases.
-    pub fn new(
-        db: DatabaseConnection,
-        directory: Directory,
-        tenants: Tenants,
-        keys: Keys,
-    ) -> Self {
+    pub fn new(db: DatabaseConnection, directory: Directory, tenants: Tenants, keys: Keys) -> Self {
         Self {
             db,
             directory,
@@ -100,12 +95,7 @@ impl Auth {
         })
     }
 
-    fn role_at(
-        &self,
-        who: &Who,
-        role: Option<Role>,
-        at: &tenant::Model,
-    ) -> Result<Role, Problem> {
+    fn role_at(&self, who: &Who, role: Option<Role>, at: &tenant::Model) -> Result<Role, Problem> {
         match who {
             Who::Account { id } if *id == at.account_id => Ok(Role::Admin),
             Who::User { tenant, .. } if *tenant == at.id => Ok(role.unwrap_or(Role::Viewer)),
@@ -127,7 +117,9 @@ impl Auth {
         let stored = user.as_ref().and_then(|user| user.password_hash.clone());
         let right = password::verify(password, stored).await?;
         match user {
-            Some(user) if right && user.active => self.open(&who(tenant, &user), Some(user.role)).await,
+            Some(user) if right && user.active => {
+                self.open(&who(tenant, &user), Some(user.role)).await
+            }
             _ => Err(Kind::InvalidCredentials.into()),
         }
     }
@@ -173,7 +165,8 @@ impl Auth {
     /// # Errors
     /// `invalid-token` if the tenant or the user is gone.
     pub async fn user(&self, tenant: i64, id: &str) -> Result<(tenant::Model, User), Problem> {
-        let gone = || Problem::new(Kind::InvalidToken).detail("The user behind this token is gone.");
+        let gone =
+            || Problem::new(Kind::InvalidToken).detail("The user behind this token is gone.");
         let tenant = self.directory.tenant(tenant).await?.ok_or_else(gone)?;
         let user = users::find(&self.tenants, &usable(&tenant)?, By::Id(id))
             .await?
@@ -265,7 +258,9 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next().ok_or(Kind::MissingToken)?;
     if values.next().is_some() {
-        return Err(Problem::new(Kind::InvalidToken).detail("There is more than one Authorization."));
+        return Err(
+            Problem::new(Kind::InvalidToken).detail("There is more than one Authorization.")
+        );
     }
     let value = value.to_str().map_err(|_| Kind::InvalidToken)?;
     let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));

@@ -79,7 +79,11 @@ impl Form for NewUser {
         {
             fields.fault("password", message);
         }
-        if new.name.as_ref().is_some_and(|name| name.chars().count() > 200) {
+        if new
+            .name
+            .as_ref()
+            .is_some_and(|name| name.chars().count() > 200)
+        {
             fields.fault("name", "must have 200 characters at most");
         }
         new
@@ -199,7 +203,8 @@ impl AuthApi {
     async fn refresh(
         &self,
         auth: Data<&Arc<Auth>>,
-        body: Body<Refresh>) -> Result<Json<Tokens>, Problem> {
+        body: Body<Refresh>,
+    ) -> Result<Json<Tokens>, Problem> {
         Ok(auth.refresh(&body.0.refresh_token).await?.into())
     }
 
@@ -210,17 +215,15 @@ impl AuthApi {
     async fn logout(
         &self,
         auth: Data<&Arc<Auth>>,
-        signed_in: SignedIn) -> Result<Json<SignedOut>, Problem> {
+        signed_in: SignedIn,
+    ) -> Result<Json<SignedOut>, Problem> {
         auth.sign_out(&signed_in.0).await?;
         Ok(Json(SignedOut { signed_out: true }))
     }
 
     /// Who is signed in
     #[oai(path = "/me", method = "get")]
-    async fn me(
-        &self,
-        auth: Data<&Arc<Auth>>,
-        signed_in: SignedIn) -> Result<Json<Me>, Problem> {
+    async fn me(&self, auth: Data<&Arc<Auth>>, signed_in: SignedIn) -> Result<Json<Me>, Problem> {
         Ok(Json(match signed_in.0.who {
             Who::Account { id } => {
                 let account = auth.account(id).await?;
@@ -252,14 +255,20 @@ impl AuthApi {
     async fn signup(
         &self,
         auth: Data<&Arc<Auth>>,
-        key: Keyed, body: Body<NewUser>) -> Result<SignedUp, Problem> {
+        key: Keyed,
+        body: Body<NewUser>,
+    ) -> Result<SignedUp, Problem> {
         let tenant = key.0;
         if !tenant.open_signup {
             return Err(Problem::new(Kind::FeatureDisabled)
                 .detail("This tenant does not take sign-ups; its administrator adds users."));
         }
         let identity = usable(&tenant)?;
-        let Body(NewUser { email, password, name }) = body;
+        let Body(NewUser {
+            email,
+            password,
+            name,
+        }) = body;
         let hash = password::hash(password).await?;
         let id = super::users::insert(
             auth.tenants(),
@@ -309,7 +318,12 @@ mod tests {
 
     #[test]
     fn addresses_are_checked_for_their_form() {
-        for good in ["a@b.example", "ada.lovelace+x@mail.example", "ü@b.example", "1@localhost"] {
+        for good in [
+            "a@b.example",
+            "ada.lovelace+x@mail.example",
+            "ü@b.example",
+            "1@localhost",
+        ] {
             assert!(check_email(good).is_ok(), "{good}");
         }
         for bad in ["", "a", "@b", "a@", "a b@c", "a@b c", "a@b@c", "a\n@b"] {

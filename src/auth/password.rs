@@ -81,7 +81,10 @@ async fn off_thread<T: Send + 'static>(
     let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
         Problem::new(Kind::InternalError).because(source)
     };
-    let _slot = SLOTS.acquire().await.map_err(|error| failed(error.into()))?;
+    let _slot = SLOTS
+        .acquire()
+        .await
+        .map_err(|error| failed(error.into()))?;
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| failed(error.into()))
@@ -124,7 +127,11 @@ mod tests {
     async fn a_hash_verifies_its_password_alone() {
         let phc = hash("correct horse".into()).await.unwrap();
         assert!(phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{phc}");
-        assert!(verify("correct horse".into(), Some(phc.clone())).await.unwrap());
+        assert!(
+            verify("correct horse".into(), Some(phc.clone()))
+                .await
+                .unwrap()
+        );
         assert!(!verify("correct horsf".into(), Some(phc)).await.unwrap());
         assert!(!verify("correct horse".into(), None).await.unwrap());
     }

@@ -107,7 +107,13 @@ pub async fn insert(
     new: &New<'_>,
 ) -> Result<String, Problem> {
     let outcome = tenants
-        .add_user(identity, new.email, new.name, new.password_hash, new.role.as_str())
+        .add_user(
+            identity,
+            new.email,
+            new.name,
+            new.password_hash,
+            new.role.as_str(),
+        )
         .await;
     match outcome {
         Ok(Some(id)) => Ok(id),

@@ -95,6 +95,35 @@ impl Body {
     }
 }
 
+/// The members of a JSON object in order, values as JSON text; `None` if `json` is no object, is
+/// not well formed or is nested too deep.
+pub fn members(json: &str) -> Option<Vec<(String, &str)>> {
+    let mut members = Vec::new();
+    let mut scanner = Scanner::new(json);
+    scanner.space();
+    let read = scanner.items(b'{', b'}', |scanner| {
+        scanner.space();
+        let name = scanner.string()?.text;
+        scanner.space();
+        scanner.expect(b':')?;
+        members.push((name, scanner.part()?));
+        Ok(())
+    });
+    (read.is_ok() && scanner.is_done()).then_some(members)
+}
+
+/// The elements of a JSON array, as JSON text; `None` as for [`members`].
+pub fn elements(json: &str) -> Option<Vec<&str>> {
+    let mut elements = Vec::new();
+    let mut scanner = Scanner::new(json);
+    scanner.space();
+    let read = scanner.items(b'[', b']', |scanner| {
+        elements.push(scanner.part()?);
+        Ok(())
+    });
+    (read.is_ok() && scanner.is_done()).then_some(elements)
+}
+
 /// The text of a JSON string value; `None` if `json` is no string.
 pub fn string_value(json: &str) -> Option<String> {
     let inner = json.strip_prefix('"')?.strip_suffix('"')?;
@@ -158,6 +187,19 @@ impl<'a> Scanner<'a> {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
         }
+    }
+
+    fn is_done(&mut self) -> bool {
+        self.space();
+        self.peek().is_none()
+    }
+
+    /// The text of the value that comes next.
+    fn part(&mut self) -> Result<&'a str, Problem> {
+        self.space();
+        let start = self.at;
+        self.value(1)?;
+        Ok(&self.text[start..self.at])
     }
 
     fn broken(&self, what: &str) -> Problem {

@@ -7,17 +7,21 @@
 
 pub mod body;
 pub mod catalog;
-pub mod connection;
 pub mod cursor;
+mod explain;
 pub mod plan;
 pub mod request;
 pub mod rows;
 pub mod run;
+mod secrets;
 pub mod spine;
 pub mod sql;
 pub mod sqlstate;
 pub mod value;
 pub mod writer;
+
+pub use secrets::MakeSecret;
+pub use spine::{Answer, Ask, Spine};
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

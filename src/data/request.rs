@@ -234,6 +234,17 @@ pub enum Filter {
     Or(Vec<Filter>),
     /// Not this one.
     Not(Box<Filter>),
+    /// A JSON object of conditions: `{"total": {"gte": 1000}, "or": [..], "client": {..}}`.
+    ///
+    /// Members are columns with an operator and its value (or a value alone, for equality),
+    /// relations with conditions on their rows, and `and`, `or`, `not`. A column of such a name
+    /// is put in double quotes.
+    Json {
+        /// JSON text.
+        json: String,
+        /// Where it was said.
+        at: Place,
+    },
     /// A column compared with a value.
     Compare {
         /// Column.

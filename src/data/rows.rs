@@ -22,6 +22,8 @@ pub struct Written {
     pub body: Vec<u8>,
     /// How many rows.
     pub rows: u64,
+    /// Whether there was a row more than were to be shown.
+    pub more: bool,
     /// The last row, for what is captured from it.
     last: Option<Row>,
 }
@@ -31,6 +33,7 @@ pub struct Layout {
     members: Vec<Member>,
     format: Format,
     counted: Option<usize>,
+    most: u64,
     heading: Vec<u8>,
 }
 
@@ -100,6 +103,7 @@ impl Layout {
         Self {
             members,
             format,
+            most: statement.most.map_or(u64::MAX, u64::from),
             counted: statement.counted.then_some(position),
             heading,
         }
@@ -113,12 +117,17 @@ impl Layout {
                 Format::Csv => self.heading.clone(),
             },
             rows: 0,
+            more: false,
             last: None,
         }
     }
 
     /// Writes a row. `None` if its bytes are not what the statement promised.
     pub fn write(&self, written: &mut Written, row: Row) -> Option<()> {
+        if written.rows >= self.most {
+            written.more = true;
+            return Some(());
+        }
         let out = &mut written.body;
         match self.format {
             Format::Json => {

@@ -3,17 +3,17 @@
 //! A transaction is sent as a whole, its end included, before the first answer is awaited: that
 //! saves round trips, and a request that is dropped half way leaves no transaction open.
 
-use super::connection::Connection;
 use super::rows::{Format, Layout, Written};
 use super::sql::{Bind, Statement};
 use bytes::BytesMut;
 use futures_util::{StreamExt, pin_mut};
-use postgres_types::{Format as Encoding, IsNull, ToSql, Type};
+use postgres_types::{Format as Encoding, FromSql, IsNull, ToSql, Type};
 use std::error::Error as StdError;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
-use tokio_postgres::{Error, Statement as Prepared};
+use tenants::{Error, Lease};
+use tokio_postgres::Statement as Prepared;
 
 /// The most bytes of rows in one answer.
 pub const MAX_ANSWER: usize = 64 << 20;
@@ -25,6 +25,8 @@ pub struct Outcome {
     pub body: Vec<u8>,
     /// How many rows.
     pub rows: u64,
+    /// Whether there was a row more than were to be shown.
+    pub more: bool,
     /// The count of all pages' rows, if the statement counts and there is a row.
     pub total: Option<i64>,
     /// What was captured of the last row: text, or `None` for null.
@@ -40,8 +42,6 @@ pub enum Failure {
     Database(Error),
     /// The rows are more than one answer holds.
     TooLarge,
-    /// It took longer than a request may.
-    TooSlow,
 }
 
 /// What happens to what a write did.
@@ -56,76 +56,44 @@ pub enum Keep {
 
 /// Runs one read.
 ///
-/// `capture` are the members to take from the last row; `read_only` runs it in a transaction in
-/// which nothing that it calls can write.
+/// `capture` are the members to take from the last row; `in_transaction` runs it in one of the
+/// lease's kind, for a lease under which nothing may write.
 pub async fn read(
-    connection: &Connection,
+    lease: &Lease,
     statement: &Statement,
     format: Format,
     capture: &[usize],
-    read_only: bool,
+    in_transaction: bool,
 ) -> Result<Outcome, Failure> {
-    let work = read_untimed(connection, statement, format, capture, read_only);
-    connection.in_time(work).await.ok_or(Failure::TooSlow)?
-}
-
-/// Runs the statements of a write in one transaction; their rows are put together.
-pub async fn write(
-    connection: &Connection,
-    statements: &[Statement],
-    capture: &[usize],
-    keep: Keep,
-) -> Result<Outcome, Failure> {
-    let work = write_untimed(connection, statements, capture, keep);
-    connection.in_time(work).await.ok_or(Failure::TooSlow)?
-}
-
-/// Runs a statement for the one value that it gives; `None` without a row.
-pub async fn scalar<T: for<'a> postgres_types::FromSql<'a>>(
-    connection: &Connection,
-    statement: &Statement,
-) -> Result<Option<T>, Failure> {
-    let work = scalar_untimed(connection, statement);
-    let outcome = connection.in_time(work).await.ok_or(Failure::TooSlow)?;
-    outcome.map_err(Failure::Database)
-}
-
-async fn read_untimed(
-    connection: &Connection,
-    statement: &Statement,
-    format: Format,
-    capture: &[usize],
-    read_only: bool,
-) -> Result<Outcome, Failure> {
-    let prepared = prepare(connection, statement).await?;
+    let prepared = prepare(lease, statement).await?;
     let layout = Layout::new(statement, format);
-    let rows = collect(connection, &prepared, statement, &layout);
-    let written = if read_only {
+    let rows = collect(lease, &prepared, statement, &layout);
+    let written = if in_transaction {
         let (began, written, ended) = tokio::join!(
-            connection.client().batch_execute(BEGIN_READ),
+            lease.batch_execute(lease.begin_text()),
             rows,
-            connection.client().batch_execute("commit"),
+            lease.batch_execute("commit"),
         );
-        began.map_err(Failure::Database)?;
-        let written = written.map_err(|failure| failure.noted(connection))?;
-        ended.map_err(Failure::Database)?;
+        began.map_err(failed)?;
+        let written = written.map_err(|failure| failure.noted(lease))?;
+        ended.map_err(failed)?;
         written
     } else {
-        rows.await
-            .map_err(|failure| failure.noted(connection))?
+        rows.await.map_err(|failure| failure.noted(lease))?
     };
     Ok(outcome(written, &layout, capture))
 }
 
-async fn write_untimed(
-    connection: &Connection,
+/// Runs the statements of a write in one transaction; their rows are put together.
+pub async fn write(
+    lease: &Lease,
     statements: &[Statement],
     capture: &[usize],
     keep: Keep,
 ) -> Result<Outcome, Failure> {
     let mut prepared = Vec::with_capacity(statements.len());
     for statement in statements {
-        prepared.push(prepare(connection, statement).await?);
+        prepared.push(prepare(lease, statement).await?);
     }
     let layouts: Vec<Layout> = statements
         .iter()
@@ -135,28 +103,24 @@ async fn write_untimed(
         .iter()
         .zip(&prepared)
         .zip(&layouts)
-        .map(|((statement, prepared), layout)| collect(connection, prepared, statement, layout));
+        .map(|((statement, prepared), layout)| collect(lease, prepared, statement, layout));
     let end = match keep {
         Keep::Yes => "commit",
         Keep::No => "set constraints all immediate; rollback",
     };
-    let client = connection.client();
     let (began, rows, ended) = tokio::join!(
-        client.batch_execute(BEGIN_WRITE),
+        lease.batch_execute(lease.begin_text()),
         in_order(rows),
-        client.batch_execute(end),
+        lease.batch_execute(end),
     );
     if ended.is_err() && keep == Keep::No {
         // The check of deferred constraints failed and left the transaction open.
-        client
-            .batch_execute("rollback")
-            .await
-            .map_err(Failure::Database)?;
+        lease.batch_execute("rollback").await.map_err(failed)?;
     }
-    began.map_err(Failure::Database)?;
+    began.map_err(failed)?;
     let mut whole = Outcome::default();
-    for ((written, layout), statement) in rows.into_iter().zip(&layouts).zip(statements) {
-        let written = written.map_err(|failure| failure.noted(connection))?;
+    for (written, layout) in rows.into_iter().zip(&layouts) {
+        let written = written.map_err(|failure| failure.noted(lease))?;
         let part = outcome(written, layout, capture);
         if whole.rows > 0 && part.rows > 0 {
             whole.body.push(b',');
@@ -165,47 +129,40 @@ async fn write_untimed(
         whole.rows += part.rows;
         whole.last = part.last.or(whole.last);
     }
-    ended.map_err(Failure::Database)?;
+    ended.map_err(failed)?;
     Ok(whole)
 }
 
-async fn scalar_untimed<T: for<'a> postgres_types::FromSql<'a>>(
-    connection: &Connection,
+/// Runs a statement for the one value that it gives; `None` without a row.
+pub async fn scalar<T: for<'a> FromSql<'a>>(
+    lease: &Lease,
     statement: &Statement,
 ) -> Result<Option<T>, Error> {
-    let prepared = connection.prepare(&statement.text).await?;
-    let rows = connection
-        .client()
-        .query_raw(&prepared, binds(statement))
-        .await?;
+    let prepared = lease.prepare_cached(&statement.text).await?;
+    let rows = lease.query_raw(&prepared, binds(statement)).await?;
     pin_mut!(rows);
     match rows.next().await {
-        Some(row) => row?.try_get(0).map(Some),
+        Some(row) => Ok(row?.try_get(0)?),
         None => Ok(None),
     }
 }
 
 /// Tries whether a parameter's value is one of its type.
-pub async fn try_bind(connection: &Connection, bind: &Bind) -> Result<(), Error> {
+pub async fn try_bind(lease: &Lease, bind: &Bind) -> Result<(), Error> {
     let text = format!("select {} is null", bind.cast);
-    let prepared = connection.client().prepare(&text).await?;
-    connection
-        .client()
-        .execute_raw(&prepared, [Text(bind.value.as_deref())])
-        .await
-        .map(|_| ())
+    let prepared = lease.prepare(&text).await?;
+    let value = [Text(bind.value.as_deref())];
+    lease.execute_raw(&prepared, value).await?;
+    Ok(())
 }
-
-const BEGIN_READ: &str = "begin isolation level read committed read only";
-const BEGIN_WRITE: &str = "begin isolation level read committed read write";
 
 impl Failure {
     /// Sorts out failures that come from a change of the schema, and forgets what was prepared
     /// for the old one.
-    fn noted(self, connection: &Connection) -> Self {
+    fn noted(self, lease: &Lease) -> Self {
         match self {
             Self::Database(error) if super::sqlstate::is_moved(&error) => {
-                connection.forget();
+                lease.forget_statements();
                 Self::Moved(Some(error))
             }
             other => other,
@@ -213,11 +170,15 @@ impl Failure {
     }
 }
 
-async fn prepare(connection: &Connection, statement: &Statement) -> Result<Prepared, Failure> {
-    let prepared = connection
-        .prepare(&statement.text)
+fn failed(error: impl Into<Error>) -> Failure {
+    Failure::Database(error.into())
+}
+
+async fn prepare(lease: &Lease, statement: &Statement) -> Result<Prepared, Failure> {
+    let prepared = lease
+        .prepare_cached(&statement.text)
         .await
-        .map_err(|error| Failure::Database(error).noted(connection))?;
+        .map_err(|error| failed(error).noted(lease))?;
     let types = prepared.columns().iter().map(|column| column.type_().oid());
     let shown = statement
         .columns
@@ -227,27 +188,26 @@ async fn prepare(connection: &Connection, statement: &Statement) -> Result<Prepa
         .zip(types)
         .all(|(shown, oid)| shown.writer.accepts(oid));
     if !agrees {
-        connection.forget();
+        lease.forget_statements();
         return Err(Failure::Moved(None));
     }
     Ok(prepared)
 }
 
 async fn collect(
-    connection: &Connection,
+    lease: &Lease,
     prepared: &Prepared,
     statement: &Statement,
     layout: &Layout,
 ) -> Result<Written, Failure> {
-    let rows = connection
-        .client()
+    let rows = lease
         .query_raw(prepared, binds(statement))
         .await
-        .map_err(Failure::Database)?;
+        .map_err(failed)?;
     pin_mut!(rows);
     let mut written = layout.start();
     while let Some(row) = rows.next().await {
-        let row = row.map_err(Failure::Database)?;
+        let row = row.map_err(failed)?;
         layout
             .write(&mut written, row)
             .ok_or(Failure::Moved(None))?;
@@ -295,6 +255,7 @@ enum Waiting<F: Future> {
 fn outcome(written: Written, layout: &Layout, capture: &[usize]) -> Outcome {
     Outcome {
         rows: written.rows,
+        more: written.more,
         total: layout.total(&written),
         last: layout.capture(&written, capture),
         body: written.body,

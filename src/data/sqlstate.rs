@@ -7,12 +7,12 @@
 use super::catalog::{Catalog, Table};
 use super::plan::{Plan, Rules, Step, brief};
 use crate::problem::{Kind, Problem};
-use tokio_postgres::Error;
+use tenants::Error;
 use tokio_postgres::error::DbError;
 
 /// Whether a failure may come from a schema that changed after the plan was made.
 pub fn is_moved(error: &Error) -> bool {
-    let Some(refused) = error.as_db_error() else {
+    let Some(refused) = error.db() else {
         return false;
     };
     match refused.code().code() {
@@ -27,7 +27,7 @@ pub fn is_moved(error: &Error) -> bool {
 
 /// Whether a value did not fit its type, so that probing may tell which.
 pub fn is_misfit(error: &Error) -> bool {
-    error.as_db_error().is_some_and(|refused| {
+    error.db().is_some_and(|refused| {
         let code = refused.code().code();
         // A domain's check is of class 23 and names no constraint of the table.
         code.starts_with("22") || (code == "23514" && refused.table().is_none())
@@ -36,10 +36,9 @@ pub fn is_misfit(error: &Error) -> bool {
 
 /// The problem that a failure of a plan is to its caller.
 pub fn problem(error: Error, plan: &Plan, rules: &Rules, schema: &str) -> Problem {
-    let Some(refused) = error.as_db_error() else {
-        return Problem::new(Kind::ServiceUnavailable)
-            .detail("The database is out of reach for the moment.")
-            .because(error);
+    let (Error::Sql(_), Some(refused)) = (&error, error.db()) else {
+        // Out of reach, too slow, no connection free: not for what was asked.
+        return error.into();
     };
     let answer = match refused.code().code().split_at(2) {
         ("23", _) => constraint(refused, plan, rules, schema),

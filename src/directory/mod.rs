@@ -44,9 +44,7 @@ impl Directory {
             .await?
             .map(Arc::new);
         if let Some(tenant) = &found {
-            self.by_key
-                .insert(key.to_owned(), Arc::clone(tenant))
-                .await;
+            self.by_key.insert(key.to_owned(), Arc::clone(tenant)).await;
         }
         Ok(found)
     }

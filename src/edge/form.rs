@@ -176,13 +176,22 @@ mod tests {
 
     #[test]
     fn all_faults_are_named_at_once() {
-        assert_eq!(faults(r#"{"name":5,"extra":1}"#), ["email", "extra", "name"]);
+        assert_eq!(
+            faults(r#"{"name":5,"extra":1}"#),
+            ["email", "extra", "name"]
+        );
         assert_eq!(faults(r#"{"email":"a\u0000b"}"#), ["email"]);
     }
 
     #[test]
     fn what_is_no_object_is_a_bad_request() {
-        for body in ["", "[]", "{", "{\"email\":\"\\ud800\"}", "{\"email\":1e400}"] {
+        for body in [
+            "",
+            "[]",
+            "{",
+            "{\"email\":\"\\ud800\"}",
+            "{\"email\":1e400}",
+        ] {
             assert_eq!(
                 read::<Sample>(body.as_bytes()).unwrap_err().kind,
                 Kind::BadRequest,

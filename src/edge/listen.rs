@@ -9,7 +9,10 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
-use poem::{Addr, Endpoint, Response, web::{LocalAddr, RemoteAddr}};
+use poem::{
+    Addr, Endpoint, Response,
+    web::{LocalAddr, RemoteAddr},
+};
 use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
 
 use super::{Edge, Peer};
@@ -77,7 +80,9 @@ where
             let peer = peer.clone();
             async move {
                 match edge.answer(request, peer).await {
-                    Some(response) => Ok::<hyper::Response<BoxBody<Bytes, io::Error>>, _>(response.into()),
+                    Some(response) => {
+                        Ok::<hyper::Response<BoxBody<Bytes, io::Error>>, _>(response.into())
+                    }
                     None => Err(io::Error::from(io::ErrorKind::TimedOut)),
                 }
             }
@@ -96,4 +101,3 @@ where
     }
     Ok(())
 }
-

@@ -2,12 +2,12 @@
 
 use std::{sync::atomic::AtomicU64, time::Duration};
 
+use poem::http::Method;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
-use poem::http::Method;
 
 /// The server's figures.
 pub struct Metrics {

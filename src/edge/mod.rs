@@ -3,7 +3,7 @@
 //! [`Edge::answer`] names the stages in order. Nothing leaves the server past it, so
 //! every error is a problem document and every answer carries its request id.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -110,7 +110,7 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
             path,
             status = response.status().as_u16(),
             ms = elapsed.as_secs_f64() * 1e3,
-            peer = %remote.0,
+            peer = %Shown(&remote),
         );
         Some(response)
     }
@@ -123,8 +123,12 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
         id: &RequestId,
     ) -> poem::Result<Response> {
         check_media_type(&parts, &body)?;
-        let parts =
-            RequestParts::from((parts, peer.local, peer.remote, poem::http::uri::Scheme::HTTP));
+        let parts = RequestParts::from((
+            parts,
+            peer.local,
+            peer.remote,
+            poem::http::uri::Scheme::HTTP,
+        ));
         let mut request = Request::from_parts(parts, Body::from_bytes(body));
         request.set_data(id.clone());
         // The statement's own watchdog ends sooner; this catches what is stuck elsewhere.
@@ -137,11 +141,19 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
     }
 }
 
+/// Bytes of all header fields together, names and values.
+const HEADER: usize = 32 * 1024;
+
 /// What can be refused by the header alone.
 fn check(parts: &Parts, limits: &Limits) -> Result<(), Problem> {
     // RFC 9112, 3.2: more than one Host is answered with 400.
     if parts.headers.get_all(header::HOST).iter().count() > 1 {
         return Err(Problem::new(Kind::BadRequest).detail("The request has more than one Host."));
+    }
+    let header = parts.headers.iter();
+    if header.map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > HEADER {
+        return Err(Problem::new(Kind::BadRequest)
+            .detail(format!("The header may have {HEADER} bytes at most.")));
     }
     if parts.uri.query().map_or(0, str::len) > limits.query {
         return Err(Problem::new(Kind::QueryStringTooLong).detail(format!(
@@ -166,12 +178,7 @@ enum Read {
 }
 
 async fn read(body: Incoming, limits: &Limits) -> Read {
-    match timeout(
-        limits.body_time,
-        Limited::new(body, limits.body).collect(),
-    )
-    .await
-    {
+    match timeout(limits.body_time, Limited::new(body, limits.body).collect()).await {
         Ok(Ok(collected)) => Read::Whole(collected.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
             Read::Refused(too_large(limits))
@@ -221,11 +228,26 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Problem {
     Problem::new(Kind::InternalError).because(format!("panic: {message}"))
 }
 
+/// An address without the framework's prefix.
+struct Shown<'a>(&'a RemoteAddr);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_socket_addr() {
+            Some(address) => write!(f, "{}", address.ip()),
+            None => f.write_str("-"),
+        }
+    }
+}
+
 /// Headers that every answer has.
 fn finish(response: &mut Response, id: &RequestId) {
     let headers = response.headers_mut();
     headers.insert("x-request-id", id.header());
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.insert(
+        "x-content-type-options",
+        HeaderValue::from_static("nosniff"),
+    );
     headers
         .entry("referrer-policy")
         .or_insert(HeaderValue::from_static("no-referrer"));

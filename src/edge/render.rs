@@ -84,10 +84,9 @@ impl Renderer {
                 .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         for (name, value) in &problem.headers {
-            if let Ok(value) = HeaderValue::from_str(value) {
-                response
-                    .headers_mut()
-                    .insert(HeaderName::from_static(name), value);
+            let name = HeaderName::from_bytes(name.as_bytes());
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
+                response.headers_mut().insert(name, value);
             }
         }
         response
@@ -215,10 +214,7 @@ mod tests {
         )
         .await;
         assert_eq!(response.status(), 400);
-        assert_eq!(
-            response.content_type(),
-            Some("application/problem+json")
-        );
+        assert_eq!(response.content_type(), Some("application/problem+json"));
         assert_eq!(
             body,
             serde_json::json!({

@@ -96,6 +96,12 @@ fn prepare(options: &Options) -> Result<(Server, bool, Vec<Lock>), Error> {
         // A copied data folder names the same place as the original.
         locks.push(Lock::take(&place.root)?);
     }
+    if place.runner.switch && place.runner.name == "nobody" {
+        tracing::warn!(
+            "PostgreSQL runs as user nobody, so other programs of that user could read its data; \
+             a user named postgres would be better"
+        );
+    }
     let made_by = initdb::made_by(&place.cluster)?;
     let binaries = binaries::find(
         options.bin_dir.as_deref(),

@@ -41,7 +41,7 @@ pub fn finish(document: &str) -> Result<Value, Problem> {
 }
 
 /// Path templates and the methods that each takes.
-pub fn methods(document: &Value, prefix: &str) -> Vec<(String, Vec<&'static str>)> {
+pub fn methods(document: &Value) -> Vec<(String, Vec<&'static str>)> {
     let Some(paths) = document.get("paths").and_then(Value::as_object) else {
         return Vec::new();
     };
@@ -53,7 +53,7 @@ pub fn methods(document: &Value, prefix: &str) -> Vec<(String, Vec<&'static str>
                 .into_iter()
                 .filter(|method| item.get(method.to_lowercase()).is_some())
                 .collect();
-            (format!("{prefix}{}", path.trim_end_matches('/')), methods)
+            (path.clone(), methods)
         })
         .collect()
 }
@@ -104,14 +104,14 @@ mod tests {
 
     #[test]
     fn credentials_are_needed_together() {
-        let text = r##"{"paths":{"/tenant/":{"delete":{"security":[{"bearer":[]},{"apiKey":[]}],"responses":{}}}},"components":{"schemas":{}}}"##;
+        let text = r##"{"paths":{"/api/tenant":{"delete":{"security":[{"bearer":[]},{"apiKey":[]}],"responses":{}}}},"components":{"schemas":{}}}"##;
         let document = finish(text).unwrap();
         assert_eq!(
-            document["paths"]["/tenant/"]["delete"]["security"],
+            document["paths"]["/api/tenant"]["delete"]["security"],
             serde_json::json!([{"bearer": [], "apiKey": []}])
         );
         assert_eq!(
-            methods(&document, "/api"),
+            methods(&document),
             [("/api/tenant".to_owned(), vec!["DELETE"])]
         );
     }

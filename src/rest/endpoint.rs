@@ -6,7 +6,7 @@ use poem::{
     Endpoint, Request, Response, Result,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
 };
-use tenants::{Access, Identity, Tenants};
+use tenants::{Identity, Tenants};
 
 use crate::{
     auth::{
@@ -14,9 +14,8 @@ use crate::{
         caller::{Caller, Place, Role},
     },
     data::{
-        connection::Connection,
+        Spine,
         plan::{Refusal, Rules, Secret, Special},
-        spine::Spine,
     },
     problem::{Kind, Problem},
 };
@@ -44,11 +43,6 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
     let caller = auth.caller(request.headers()).await?;
     let (identity, mode) = place(&caller, auth.tenants())?;
     let rules = rules(&caller);
-    let access = if rules.no_writes.is_some() {
-        Access::Read
-    } else {
-        Access::Write
-    };
     let uri = request.original_uri();
     let prefer = joined(request.headers(), "prefer");
     let call = Call {
@@ -63,12 +57,7 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
         },
         body,
     };
-    let limit = auth.tenants().settings().limits.statement;
-    let connect = || async {
-        let lease = auth.tenants().lease(&identity, access).await?;
-        Ok(Box::new(Connection::new(lease, limit)))
-    };
-    let reply = super::handle(spine, &identity.schema, &rules, call, connect).await?;
+    let reply = super::handle(spine, &identity, &rules, call).await?;
     let mut response = Response::builder()
         .status(StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK))
         .header("sandlot-mode", mode)

@@ -2,7 +2,7 @@
 //!
 //! [`handle`] takes a call apart, asks the spine and puts the answer together. It knows nothing
 //! of the web framework or of credentials: what the caller may do comes in as
-//! [`Rules`](crate::data::plan::Rules), where to get a connection as a function.
+//! [`Rules`](crate::data::plan::Rules).
 
 mod endpoint;
 pub mod parse;
@@ -12,15 +12,14 @@ mod words;
 
 pub use endpoint::{BASE, Rest};
 
-use crate::data::connection::Connection;
 use crate::data::plan::Rules;
 use crate::data::request::Request;
 use crate::data::rows::Format;
 use crate::data::run::Keep;
-use crate::data::spine::{Ask, Spine};
+use crate::data::{Ask, Spine};
 use crate::problem::{Kind, Problem};
 use parse::{Headers, Target};
-use std::ops::Deref;
+use tenants::Identity;
 
 /// The first parts of paths that are not tables. A table of such a name is served under
 /// `/tables/{table}` alone.
@@ -64,21 +63,13 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
-/// Answers a call on the tables of `schema`.
-///
-/// `connect` gives a connection logged in as the tenant; it is called once at most, and only
-/// after everything that can be refused without a row has been.
-pub async fn handle<C, F>(
+/// Answers a call on the tables of the identity's schema.
+pub async fn handle(
     spine: &Spine,
-    schema: &str,
+    identity: &Identity,
     rules: &Rules,
     call: Call<'_>,
-    connect: impl Fn() -> F,
-) -> Result<Reply, Problem>
-where
-    C: Deref<Target = Connection>,
-    F: Future<Output = Result<C, Problem>>,
-{
+) -> Result<Reply, Problem> {
     let target = parse::path(call.path)?;
     let allowed = target.methods();
     let method = if call.method == "HEAD" {
@@ -97,13 +88,13 @@ where
     match &target {
         Target::Index | Target::Tables | Target::Schema { .. } => {
             parse::refuse_all(&parameters)?;
-            let mut catalog = spine.catalog(schema, &connect).await?;
+            let mut catalog = spine.catalog(identity).await?;
             let Target::Schema { table } = &target else {
                 let tables_only = target == Target::Tables;
                 return Ok(schema::index(&catalog, rules, call.base, tables_only));
             };
             if catalog.find(table).is_none() {
-                catalog = spine.look_again(schema, &connect).await?;
+                catalog = spine.look_again(identity).await?;
             }
             let table = rules.resolve(&catalog, table)?;
             return Ok(schema::table(&catalog, rules, table, call.base));
@@ -118,13 +109,13 @@ where
         Keep::Yes
     };
     let ask = Ask {
-        schema,
+        identity,
         rules,
         request: &request,
         format: if csv { Format::Csv } else { Format::Json },
         keep,
     };
-    let answer = spine.answer(ask, connect).await?;
+    let answer = spine.answer(ask).await?;
     let mut reply = match (&request, paging) {
         (Request::List(_), Some(paging)) if csv => render::csv(answer, &paging),
         (Request::List(_), Some(paging)) => render::list(answer, &paging, &call),

@@ -263,6 +263,13 @@ impl<'a> Parameters<'a> {
                 (_, Some(("filter", column))) if reads && many => {
                     read.filters.push(bracket_filter(column, name, value)?);
                 }
+                ("where", _) if reads && many => {
+                    read.once(name, value)?;
+                    read.filters.push(Filter::Json {
+                        json: value.clone(),
+                        at: "where".into(),
+                    });
+                }
                 ("include", _) if reads => read.once(name, value)?,
                 ("on_conflict", _) if !reads && many => read.once(name, value)?,
                 (known, _) if reads && many && OF_LISTS.contains(&known) => {
@@ -519,7 +526,7 @@ fn comparison(column: &str, value: &str, at: &str) -> Result<Filter, Problem> {
     })
 }
 
-/// `-total,name`
+/// `-total,name`, and `client.company` for a column of a related row.
 fn sort(text: &str) -> Result<Vec<Order>, Problem> {
     let mut order = Vec::new();
     for part in split(text, ',') {
@@ -528,12 +535,10 @@ fn sort(text: &str) -> Result<Vec<Order>, Problem> {
             Some(name) => (name, true),
             None => (part, false),
         };
-        let column = unquote(name, "sort")?;
-        if column.is_empty() {
-            return Err(invalid("sort", "a name is missing"));
-        }
+        let mut path = dotted(name, "sort")?;
+        let Some(column) = path.pop() else { continue };
         order.push(Order {
-            path: Vec::new(),
+            path,
             column,
             descending,
             nulls_first: None,
@@ -545,13 +550,7 @@ fn sort(text: &str) -> Result<Vec<Order>, Problem> {
 
 /// `items.tax`: relations one below the other.
 fn include_path(text: &str, at: &str) -> Result<Vec<String>, Problem> {
-    let path = split(text, '.')
-        .into_iter()
-        .map(|name| unquote(name, at))
-        .collect::<Result<Vec<String>, Problem>>()?;
-    if path.iter().any(String::is_empty) {
-        return Err(invalid(at, "a name is missing"));
-    }
+    let path = dotted(text, at)?;
     if path.len() > MAX_INCLUDE {
         return Err(invalid(
             at,
@@ -559,6 +558,18 @@ fn include_path(text: &str, at: &str) -> Result<Vec<String>, Problem> {
         ));
     }
     Ok(path)
+}
+
+/// Names separated by points; one with a point in it is quoted.
+fn dotted(text: &str, at: &str) -> Result<Vec<String>, Problem> {
+    let names = split(text, '.')
+        .into_iter()
+        .map(|name| unquote(name, at))
+        .collect::<Result<Vec<String>, Problem>>()?;
+    if names.iter().any(String::is_empty) {
+        return Err(invalid(at, "a name is missing"));
+    }
+    Ok(names)
 }
 
 /// The parameters that other pages keep, as they were sent.

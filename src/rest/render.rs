@@ -3,8 +3,8 @@
 use super::parse::{Paging, Target};
 use super::words::encode;
 use super::{Call, Reply};
+use crate::data::Answer;
 use crate::data::plan::brief;
-use crate::data::spine::Answer;
 use crate::data::writer::string;
 use crate::problem::{Kind, Problem};
 
@@ -140,10 +140,6 @@ fn links(
             ("last", None),
         ];
     }
-    let more = match pages {
-        Some(pages) => paging.page < pages,
-        None => answer.rows >= per_page.into(),
-    };
     let before = pages.map_or(paging.page, |pages| paging.page.min(pages + 1));
     [
         ("first", page(1)),
@@ -151,7 +147,7 @@ fn links(
             "prev",
             (paging.page > 1).then(|| page(before - 1)).flatten(),
         ),
-        ("next", more.then(|| page(paging.page + 1)).flatten()),
+        ("next", answer.more.then(|| page(paging.page + 1)).flatten()),
         ("last", pages.and_then(page)),
     ]
 }

@@ -48,10 +48,10 @@ impl TenantState {
     }
 }
 
-#[OpenApi(prefix_path = "/tenant", tag = "Section::Tenant")]
+#[OpenApi(tag = "Section::Tenant")]
 impl TenantApi {
     /// The tenant that the `Api-Key` picks
-    #[oai(path = "/", method = "get")]
+    #[oai(path = "/tenant", method = "get")]
     async fn show(
         &self,
         tenancy: Data<&Arc<Tenancy>>,
@@ -67,7 +67,7 @@ impl TenantApi {
     /// Delete the tenant: its schema, its role, its sessions
     ///
     /// Answers with the tenant that was. The account stays.
-    #[oai(path = "/", method = "delete")]
+    #[oai(path = "/tenant", method = "delete")]
     async fn delete(
         &self,
         tenancy: Data<&Arc<Tenancy>>,

@@ -7,8 +7,9 @@ use std::{collections::HashSet, time::Duration};
 
 use chrono::Utc;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect, TransactionTrait,
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    TransactionTrait,
     sea_query::{LockBehavior, LockType},
 };
 
@@ -86,14 +87,9 @@ impl Tenancy {
             .one(&self.db)
             .await?
             .ok_or(Kind::InternalError)?;
-        self.tenants
-            .remove(&tenant.schema, &tenant.role)
-            .await
-            ?;
+        self.tenants.remove(&tenant.schema, &tenant.role).await?;
         self.tenants.make_role(&tenant.role).await?;
-        self.template
-            .copy_to(&tenant.schema, &tenant.role)
-            .await?;
+        self.template.copy_to(&tenant.schema, &tenant.role).await?;
         self.tenants
             .registrant(
                 &identity(tenant),

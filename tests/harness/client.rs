@@ -43,15 +43,6 @@ impl Client {
         client
     }
 
-    /// The same client without a header.
-    pub fn without(&self, name: &str) -> Self {
-        let mut client = self.clone();
-        client
-            .headers
-            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-        client
-    }
-
     /// The same client with a token.
     pub fn bearer(&self, token: &str) -> Self {
         self.with("Authorization", &format!("Bearer {token}"))
@@ -177,10 +168,3 @@ impl Answer {
         }
     }
 }
-
-/// A JSON value from a literal; shorter than the macro's full name in tests.
-#[macro_export]
-macro_rules! json {
-    ($($json:tt)+) => { serde_json::json!($($json)+) };
-}
-pub use json;

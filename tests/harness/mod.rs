@@ -1,9 +1,6 @@
 //! A server for each test, on databases of its own, over one Postgres for all.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
-};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use clap::Parser as _;
 use sandlot::{
@@ -16,12 +13,11 @@ use sandlot::{
 use tokio::{
     net::TcpListener,
     sync::{OnceCell, watch},
-    task::JoinHandle,
 };
 
 mod client;
 
-pub use client::{Answer, Client, json};
+pub use client::{Answer, Client};
 
 /// The Postgres of this test run; it dies with the process, however that ends.
 static POSTGRES: OnceCell<Embedded> = OnceCell::const_new();
@@ -30,11 +26,10 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 /// A server under test; dropping it stops it.
 pub struct Server {
     pub client: Client,
-    pub app: Arc<App>,
     platform: String,
     tenants: String,
-    stop: watch::Sender<bool>,
-    running: Option<JoinHandle<anyhow::Result<()>>>,
+    /// Stops the server when it is dropped.
+    _stop: watch::Sender<bool>,
 }
 
 /// A tenant, signed in as its administrator.
@@ -99,24 +94,14 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
-        let running = tokio::spawn({
-            let (settings, app) = (settings.clone(), Arc::clone(&app));
-            async move { serve::run(&settings, app, listener, stopped).await }
-        });
+        let settings = settings.clone();
+        tokio::spawn(async move { serve::run(&settings, app, listener, stopped).await });
         Self {
             client: Client::new(address),
-            app,
             platform: String::new(),
             tenants: String::new(),
-            stop,
-            running: Some(running),
+            _stop: stop,
         }
-    }
-
-    /// Stops the server in order and waits for it.
-    pub async fn stop(mut self) {
-        self.stop.send_replace(true);
-        self.running.take().unwrap().await.unwrap().unwrap();
     }
 
     /// Registers a tenant and signs its administrator in.
@@ -138,7 +123,10 @@ impl Server {
             .expect(200)
             .json();
         Tenant {
-            schema: registration["tenant"]["schema"].as_str().unwrap().to_owned(),
+            schema: registration["tenant"]["schema"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
             id: registration["tenant"]["id"].as_i64().unwrap(),
             key: key.to_owned(),
             email,
@@ -170,7 +158,10 @@ impl Server {
     pub async fn content(&self, schema: &str) -> std::collections::BTreeMap<String, (i64, String)> {
         let superuser = self.superuser().await;
         let tables = superuser
-            .query("select tablename::text from pg_tables where schemaname = $1", &[&schema])
+            .query(
+                "select tablename::text from pg_tables where schemaname = $1",
+                &[&schema],
+            )
             .await
             .unwrap();
         let mut content = std::collections::BTreeMap::new();
@@ -203,7 +194,9 @@ impl Server {
 
     /// A raw connection to the tenants database, logged in as a role.
     pub async fn connect_as(&self, role: &str) -> tokio_postgres::Client {
-        connect(&POSTGRES.get().unwrap().config(role, &self.tenants)).await.unwrap()
+        connect(&POSTGRES.get().unwrap().config(role, &self.tenants))
+            .await
+            .unwrap()
     }
 
     /// Tries to log in to the platform's database as a role.

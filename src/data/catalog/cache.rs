@@ -5,13 +5,12 @@
 //! schema's fingerprint the same; what does the schema hold.
 
 use super::{Catalog, introspect};
-use crate::data::connection::Connection;
 use parking_lot::Mutex;
 use postgres_types::PgLsn;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
-use tokio_postgres::Error;
+use tenants::{Error, Lease};
 
 /// For how long a look is believed without another one.
 pub const FRESH: Duration = Duration::from_millis(500);
@@ -48,13 +47,12 @@ impl Cache {
 
     /// The schema's catalog after a look at the database.
     ///
-    /// `connection` is one that may see the schema; any role may.
-    pub async fn look(&self, schema: &str, connection: &Connection) -> Result<Arc<Catalog>, Error> {
+    /// `lease` may be of any role: definitions are for all to see.
+    pub async fn look(&self, schema: &str, lease: &Lease) -> Result<Arc<Catalog>, Error> {
         let known = self.schemas.lock().get(schema).cloned();
         let looked = Instant::now();
-        let client = connection.client();
-        let statement = connection.prepare(LOG_END).await?;
-        let log_end: PgLsn = client.query_one(&statement, &[]).await?.try_get(0)?;
+        let statement = lease.prepare_cached(LOG_END).await?;
+        let log_end: PgLsn = lease.query_one(&statement, &[]).await?.try_get(0)?;
         let silent = known.as_ref().is_some_and(|known| known.log_end == log_end);
         if let Some(known) = &known
             && silent
@@ -69,12 +67,12 @@ impl Cache {
             );
             return Ok(known.catalog.clone());
         }
-        let statement = connection.prepare(&FINGERPRINT).await?;
-        let fingerprint: i64 = client.query_one(&statement, &[&schema]).await?.try_get(0)?;
+        let statement = lease.prepare_cached(&FINGERPRINT).await?;
+        let fingerprint: i64 = lease.query_one(&statement, &[&schema]).await?.try_get(0)?;
         let catalog = match known {
             Some(known) if known.fingerprint == fingerprint => known.catalog,
             // Taken before the content: a change in between is found by the next look.
-            _ => self.share(introspect(client, schema).await?),
+            _ => self.share(introspect(lease, schema).await?),
         };
         self.remember(
             schema,

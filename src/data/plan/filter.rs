@@ -7,7 +7,7 @@ use crate::data::value::{check_text, describe};
 use crate::problem::{Kind, Problem};
 
 /// How deep and/or/not and relations may be nested.
-const MAX_DEPTH: usize = 32;
+pub(super) const MAX_DEPTH: usize = 32;
 
 /// The column that `since` looks at.
 const CHANGED_AT: &str = "updated_at";
@@ -20,8 +20,7 @@ impl Scope<'_> {
         depth: usize,
     ) -> Result<Predicate, Problem> {
         if depth > MAX_DEPTH {
-            return Err(Problem::new(Kind::InvalidParameter)
-                .detail(format!("The filter is nested more than {MAX_DEPTH} deep.")));
+            return Err(too_deep());
         }
         let all = |filters: &[Filter]| -> Result<Vec<Predicate>, Problem> {
             filters
@@ -35,6 +34,7 @@ impl Scope<'_> {
             Filter::Not(filter) => {
                 Predicate::Not(Box::new(self.filter(table, filter, depth + 1)?))
             }
+            Filter::Json { json, at } => self.conditions(table, json, at, depth)?,
             Filter::Compare {
                 column,
                 operator,
@@ -58,7 +58,7 @@ impl Scope<'_> {
         })
     }
 
-    fn compare(
+    pub(super) fn compare(
         &self,
         table: usize,
         name: &str,
@@ -176,4 +176,9 @@ impl Scope<'_> {
             at: Place::from("since"),
         })
     }
+}
+
+pub(super) fn too_deep() -> Problem {
+    Problem::new(Kind::InvalidParameter)
+        .detail(format!("The filter is nested more than {MAX_DEPTH} deep."))
 }

@@ -3,6 +3,7 @@
 //! Everything that can be refused without a row is refused here. A plan holds positions in its
 //! catalog, never names that a client sent.
 
+mod conditions;
 mod filter;
 mod read;
 mod rules;
@@ -55,6 +56,8 @@ pub struct Read {
     pub after: Option<Vec<Option<String>>>,
     /// The most rows.
     pub limit: Option<u32>,
+    /// Whether to look for one row more than that, to know if there are any.
+    pub peek: bool,
     /// Rows to pass over.
     pub offset: u64,
     /// How to count the rows of all pages.

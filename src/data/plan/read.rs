@@ -18,6 +18,7 @@ impl Scope<'_> {
     pub(super) fn list(&self, table: usize, list: &List) -> Result<Read, Problem> {
         let mut read = self.rows(table, &list.select, &list.rows, 0)?;
         read.count = list.count;
+        read.peek = list.count != Count::Exact || list.rows.page.cursor.is_some();
         self.add_cursor(&mut read, list)?;
         Ok(read)
     }
@@ -35,6 +36,7 @@ impl Scope<'_> {
             order: Vec::new(),
             after: None,
             limit: None,
+            peek: false,
             offset: 0,
             count: Count::None,
             single: true,
@@ -100,6 +102,7 @@ impl Scope<'_> {
             order: self.order(table, &rows.order)?,
             after: None,
             limit: rows.page.limit,
+            peek: false,
             offset: rows.page.offset,
             count: Count::None,
             single: false,

@@ -25,6 +25,8 @@ pub struct Statement {
     pub columns: Vec<Shown>,
     /// Whether a last column, the same in each row, counts the rows of all pages.
     pub counted: bool,
+    /// The most rows to show, if the statement may give one more to tell that there are more.
+    pub most: Option<u32>,
 }
 
 /// The value of a parameter, as text that its type reads.
@@ -236,6 +238,7 @@ impl<'a> Spelling<'a> {
             binds: self.binds,
             columns,
             counted,
+            most: None,
         }
     }
 }

@@ -38,7 +38,11 @@ pub(super) fn list(catalog: &Catalog, schema: &str, read: &Read) -> Statement {
     }
     spelling.order(read.table, "t", &read.order);
     spelling.page(read);
-    spelling.finish(columns, counted)
+    let most = read.limit.filter(|_| read.peek);
+    Statement {
+        most,
+        ..spelling.finish(columns, counted)
+    }
 }
 
 /// How many rows all pages have.
@@ -229,6 +233,7 @@ impl Spelling<'_> {
 
     fn page(&mut self, read: &Read) {
         if let Some(limit) = read.limit {
+            let limit = u64::from(limit) + u64::from(read.peek);
             self.push(&format!(" limit {limit}"));
         }
         if read.offset > 0 {

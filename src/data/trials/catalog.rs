@@ -44,10 +44,8 @@ create unique index some_names on clients (lower(name)) where mood = 'ok';
 #[tokio::test]
 async fn a_schema_is_read_whole() {
     let tenant = Tenant::new(SHOP).await;
-    let connection = tenant.connect().await;
-    let catalog = introspect(connection.client(), &tenant.schema)
-        .await
-        .unwrap();
+    let connection = tenant.lease().await;
+    let catalog = introspect(&connection, tenant.schema()).await.unwrap();
     let names: Vec<&str> = catalog.tables.iter().map(|t| t.name.as_str()).collect();
     assert_eq!(
         names,
@@ -117,8 +115,8 @@ async fn a_schema_is_read_whole() {
 async fn clones_share_one_catalog() {
     let (one, two) = (Tenant::new(SHOP).await, Tenant::new(SHOP).await);
     let cache = Cache::default();
-    let first = cache.look(&one.schema, &one.connect().await).await.unwrap();
-    let second = cache.look(&two.schema, &two.connect().await).await.unwrap();
+    let first = cache.look(one.schema(), &one.lease().await).await.unwrap();
+    let second = cache.look(two.schema(), &two.lease().await).await.unwrap();
     assert!(Arc::ptr_eq(&first, &second));
     assert_eq!(cache.shapes(), 1);
 }
@@ -126,8 +124,8 @@ async fn clones_share_one_catalog() {
 #[tokio::test]
 async fn every_change_of_definition_is_noticed() {
     let tenant = Tenant::new(SHOP).await;
-    let connection = tenant.connect().await;
-    let other = tenant.connect().await;
+    let connection = tenant.lease().await;
+    let other = tenant.lease().await;
     let cache = Cache::default();
     for change in [
         "create table fresh (a int)",
@@ -151,18 +149,18 @@ async fn every_change_of_definition_is_noticed() {
         "alter table fresh drop d",
         "drop table fresh",
     ] {
-        let before = cache.look(&tenant.schema, &connection).await.unwrap();
-        let again = cache.look(&tenant.schema, &connection).await.unwrap();
+        let before = cache.look(tenant.schema(), &connection).await.unwrap();
+        let again = cache.look(tenant.schema(), &connection).await.unwrap();
         assert!(Arc::ptr_eq(&before, &again));
-        let result = other.client().batch_execute(change).await;
+        let result = other.batch_execute(change).await;
         if change.contains("trigger") || change.contains("drop constraint") {
             // Neither of these shows in the catalog for certain; the fingerprint must not fail.
             let _ = result;
-            cache.look(&tenant.schema, &connection).await.unwrap();
+            cache.look(tenant.schema(), &connection).await.unwrap();
             continue;
         }
         result.unwrap();
-        let after = cache.look(&tenant.schema, &connection).await.unwrap();
+        let after = cache.look(tenant.schema(), &connection).await.unwrap();
         assert!(!Arc::ptr_eq(&before, &after), "{change}");
     }
 }
@@ -170,16 +168,16 @@ async fn every_change_of_definition_is_noticed() {
 #[tokio::test]
 async fn rows_are_no_change_of_definition() {
     let tenant = Tenant::new(SHOP).await;
-    let connection = tenant.connect().await;
+    let connection = tenant.lease().await;
     let cache = Cache::default();
-    let before = cache.look(&tenant.schema, &connection).await.unwrap();
+    let before = cache.look(tenant.schema(), &connection).await.unwrap();
     for statement in [
         "insert into notes values ('x')",
         "analyze notes",
         "vacuum notes",
     ] {
-        connection.client().batch_execute(statement).await.unwrap();
-        let after = cache.look(&tenant.schema, &connection).await.unwrap();
+        connection.batch_execute(statement).await.unwrap();
+        let after = cache.look(tenant.schema(), &connection).await.unwrap();
         assert!(Arc::ptr_eq(&before, &after));
     }
 }
@@ -187,13 +185,9 @@ async fn rows_are_no_change_of_definition() {
 #[tokio::test]
 async fn a_schema_that_is_not_there() {
     let tenant = Tenant::new("").await;
-    let connection = tenant.connect().await;
-    let catalog = introspect(connection.client(), "nosuch").await.unwrap();
+    let connection = tenant.lease().await;
+    let catalog = introspect(&connection, "nosuch").await.unwrap();
     assert!(catalog.tables.is_empty());
-    assert!(!schema_exists(connection.client(), "nosuch").await.unwrap());
-    assert!(
-        schema_exists(connection.client(), &tenant.schema)
-            .await
-            .unwrap()
-    );
+    assert!(!schema_exists(&connection, "nosuch").await.unwrap());
+    assert!(schema_exists(&connection, tenant.schema()).await.unwrap());
 }

@@ -213,10 +213,8 @@ const TYPES: &str = "create type mood as enum ('sad', 'very \"odd\"'); \
     create type address as (street text, zip varchar(5));";
 
 async fn planned(tenant: &Tenant, table: &str) -> Plan {
-    let connection = tenant.connect().await;
-    let catalog = introspect(connection.client(), &tenant.schema)
-        .await
-        .unwrap();
+    let connection = tenant.lease().await;
+    let catalog = introspect(&connection, tenant.schema()).await.unwrap();
     let request = Request::List(List {
         table: table.to_owned(),
         select: Vec::new(),
@@ -234,8 +232,8 @@ async fn planned(tenant: &Tenant, table: &str) -> Plan {
 
 async fn listed(tenant: &Tenant, table: &str) -> String {
     let plan = planned(tenant, table).await;
-    let statement = &sql::statements(&plan, &tenant.schema)[0];
-    let connection = tenant.connect().await;
+    let statement = &sql::statements(&plan, tenant.schema())[0];
+    let connection = tenant.lease().await;
     let outcome = run::read(&connection, statement, Format::Json, &[], true)
         .await
         .unwrap();
@@ -252,11 +250,10 @@ async fn every_type_is_written_as_postgres_writes_it() {
         }
     }
     let tenant = Tenant::new(&script).await;
-    let connection = tenant.connect().await;
+    let connection = tenant.lease().await;
     for (at, (ty, _)) in VALUES.iter().enumerate() {
         let ours = listed(&tenant, &format!("t{at}")).await;
         let theirs: Vec<String> = connection
-            .client()
             .query(&format!("select '{{\"id\":' || id || ',\"v\":' || coalesce(to_json(v)::text, 'null') || '}}' from t{at} order by id"), &[])
             .await
             .unwrap()
@@ -317,9 +314,8 @@ async fn many_values_are_written_as_postgres_writes_them() {
     script += " from generate_series(1, 5000) n";
     let tenant = Tenant::new(&script).await;
     let ours = listed(&tenant, "t").await;
-    let connection = tenant.connect().await;
+    let connection = tenant.lease().await;
     let theirs: String = connection
-        .client()
         .query_one(
             "select string_agg(row_to_json(t)::text, ',' order by id) from t",
             &[],

@@ -1,25 +1,24 @@
 //! Trials of the REST surface against a real Postgres, without a web framework.
 
 mod crud;
+mod lists;
 mod odd;
 
 use super::parse::Headers;
 use super::{Call, Reply, handle};
-use crate::data::connection::Connection;
+use crate::data::Spine;
 use crate::data::plan::{Rules, Secret, Special};
 use crate::data::scratch::Tenant;
-use crate::data::spine::Spine;
 use crate::problem::{Kind, Problem};
 use futures_util::FutureExt;
 use serde_json::Value;
 use std::sync::Arc;
 
-/// A tenant, what its caller may do, and one connection.
+/// A tenant and what its caller may do.
 pub(super) struct Site {
     pub(super) tenant: Tenant,
     pub(super) rules: Rules,
     pub(super) spine: Spine,
-    connection: Arc<Connection>,
 }
 
 /// What came back.
@@ -53,7 +52,6 @@ impl Got {
 impl Site {
     pub(super) async fn new(sql: &str) -> Self {
         let tenant = Tenant::new(sql).await;
-        let connection = Arc::new(tenant.connect().await);
         let make_secret = |plain: String| {
             async move {
                 if plain.len() < 8 {
@@ -64,7 +62,6 @@ impl Site {
             .boxed()
         };
         Self {
-            tenant,
             rules: Rules {
                 special: vec![Special {
                     table: "users".to_owned(),
@@ -77,18 +74,17 @@ impl Site {
                 }],
                 ..Rules::default()
             },
-            spine: Spine::new(b"key", Arc::new(make_secret)),
-            connection,
+            spine: Spine::new(tenant.tenants.clone(), b"key", Arc::new(make_secret)),
+            tenant,
         }
     }
 
     pub(super) async fn run(&self, sql: &str) {
-        self.connection.client().batch_execute(sql).await.unwrap();
+        self.tenant.run(sql).await;
     }
 
     pub(super) async fn call(&self, call: Call<'_>) -> Got {
-        let connect = async || Ok(self.connection.clone());
-        let result = handle(&self.spine, &self.tenant.schema, &self.rules, call, connect).await;
+        let result = handle(&self.spine, &self.tenant.identity, &self.rules, call).await;
         match result {
             Ok(Reply {
                 status,

@@ -132,7 +132,7 @@ async fn nothing_of_the_tenants_is_called_by_our_sql() {
         if path.starts_with("SCHEMA") {
             site.run(&format!(
                 "set search_path = {}, pg_catalog",
-                site.tenant.schema
+                site.tenant.schema()
             ))
             .await;
         }
