@@ -96,6 +96,9 @@ pub enum Error {
     /// The catalogs said something that was not expected.
     #[error("the catalogs gave {0}")]
     Catalog(String),
+    /// There was no connection, or the platform could not join the tenant's role.
+    #[error(transparent)]
+    Tenants(#[from] crate::Error),
 }
 
 impl Script {
