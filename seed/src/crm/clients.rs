@@ -73,7 +73,7 @@ pub(super) fn plan(crm: &Crm) -> Vec<Client> {
         if share < brought {
             Day((share / brought * 3.0) as i32)
         } else {
-            curve.day((share - brought) / (1.0 - brought))
+            curve.day((share - brought) / (1.0 - brought)).max(Day(3))
         }
     };
     (0..count)
