@@ -112,6 +112,19 @@ impl Crm {
         company(self.seed, client as u64)
     }
 
+    /// A client of that day, by index, where those for `turn` 0, 1, 2 and so on are spread evenly over all.
+    pub(super) fn client_in_turn(&self, turn: u32, day: Day) -> usize {
+        let known = self
+            .clients
+            .partition_point(|client| client.since < day)
+            .max(1);
+        // Multiples of the golden ratio fall into the largest gap each time.
+        let place = (f64::from(turn) * 0.618_033_988_749_895).fract();
+        let first = (place * known as f64) as usize;
+        let here = |index: &usize| self.client(*index).until.is_none_or(|until| until > day);
+        (first..known).find(here).unwrap_or(first)
+    }
+
     /// A client of that day, by index: key accounts, and those of long standing, more often than others.
     pub(super) fn client_at(&self, dice: &mut Dice, day: Day) -> usize {
         let known = self
@@ -120,9 +133,13 @@ impl Crm {
             .max(1);
         let mut index = 0;
         for _ in 0..8 {
-            let place = dice.unit() * (0.55 + 0.45 * dice.unit());
+            let place = if dice.chance(70) {
+                dice.unit()
+            } else {
+                dice.unit() * dice.unit()
+            };
             index = (place * known as f64) as usize;
-            if dice.chance(30) {
+            if dice.chance(18) {
                 index -= index % 13;
             }
             if self.client(index).until.is_none_or(|until| until > day) {

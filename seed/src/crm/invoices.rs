@@ -175,8 +175,8 @@ impl Crm {
                 };
                 (facts.client, None, Some(contract as usize), vec![item])
             }
-            Source::Extra(_) => {
-                let client = self.client_at(&mut dice, slot.day);
+            Source::Extra(turn) => {
+                let client = self.client_in_turn(turn, slot.day);
                 let tax = self.client(client).tax;
                 (client, None, None, extras(tax, &mut dice))
             }
@@ -185,7 +185,7 @@ impl Crm {
         let sums = billing::sums(&items);
         let due = slot.day.plus(facts.terms);
         let created = office(&mut dice, slot.day);
-        let draft = slot.day >= TODAY.plus(-9) && dice.chance(40);
+        let draft = slot.day >= TODAY.plus(-12) && dice.chance(45);
         let cancelled = project.is_none() && slot.day < TODAY.plus(-20) && dice.chance(2);
         let payments = if draft || cancelled {
             Vec::new()

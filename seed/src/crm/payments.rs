@@ -88,7 +88,7 @@ pub(super) fn payments(
         Payer::Slow => 2,
         Payer::Bad => 14,
     });
-    let split = if total > 120_000 && dice.chance(14) {
+    let split = if total > 100_000 && dice.chance(20) {
         dice.between(3, 6) * 10
     } else {
         0
