@@ -1,2 +1,50 @@
-//! The `sandlot` command.
-fn main() {}
+//! The `sandlot` command: reads the command line and runs one subcommand.
+
+use std::{
+    io::{Write as _, stderr, stdout},
+    process::ExitCode,
+};
+
+use clap::Parser as _;
+use sandlot::{
+    config::{self, Cli, Command},
+    log, reference, serve,
+};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(stderr(), "sandlot: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Problems => print(&reference::problems::markdown()),
+        Command::Settings => print(&config::reference()),
+        Command::Openapi => print(&serve::openapi()?),
+        Command::Serve => {
+            log::start(&cli.settings.log, cli.settings.log_format)?;
+            runtime()?.block_on(serve::serve(cli.settings))
+        }
+        Command::Migrate { down } => {
+            log::start(&cli.settings.log, cli.settings.log_format)?;
+            runtime()?.block_on(serve::migrate(cli.settings, down))
+        }
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?)
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    stdout().write_all(text.as_bytes())?;
+    Ok(())
+}

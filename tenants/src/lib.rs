@@ -1,1 +1,31 @@
-//! Tenants.
+//! Tenants: their schemas, login roles and connections. Knows no HTTP and no JSON API.
+
+pub mod certify;
+mod cluster;
+mod connect;
+mod error;
+mod handle;
+mod lease;
+pub mod names;
+mod pool;
+mod proof;
+mod provision;
+mod remove;
+pub mod replay;
+mod roles;
+pub mod script;
+mod settings;
+mod statements;
+mod superuser;
+mod watchdog;
+mod weaknesses;
+
+pub use connect::Identity;
+pub use error::Error;
+pub use handle::Tenants;
+pub use lease::{Access, Lease};
+pub use pool::Stats;
+pub use provision::Fill;
+pub use roles::Orphans;
+pub use settings::{Credentials, Limits, Settings};
+pub use weaknesses::Weakness;

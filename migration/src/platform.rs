@@ -1,0 +1,22 @@
+//! Migrations of the platform's own database `sandlot`.
+
+use sea_orm_migration::prelude::*;
+
+mod m0001_accounts;
+mod m0002_tenants;
+mod m0003_sessions;
+mod m0004_server;
+
+/// Runs the platform's migrations, oldest first.
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_accounts::Migration),
+            Box::new(m0002_tenants::Migration),
+            Box::new(m0003_sessions::Migration),
+            Box::new(m0004_server::Migration),
+        ]
+    }
+}

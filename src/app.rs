@@ -1,0 +1,244 @@
+//! The whole server on one screen: its parts, its routes, what runs in the background.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use chrono::Utc;
+use migration::MigratorTrait as _;
+use poem::{Endpoint, EndpointExt as _, Response, Route, get, handler, http::header, web::Data};
+use poem_openapi::OpenApiService;
+use sea_orm::DatabaseConnection;
+use tenants::{Credentials, Limits, Tenants};
+use tokio::task::JoinHandle;
+
+use crate::{
+    accounts::AccountsApi,
+    auth::{Auth, jwt::Keys, operations::AuthApi, password, session},
+    config::Settings,
+    data::{MakeSecret, Spine},
+    databases::{self, Databases},
+    directory::Directory,
+    edge::metrics::Metrics,
+    front,
+    health::{self, Health},
+    platform::{self, Secrets},
+    problem::{Kind, Problem},
+    reference::problems::{self, PublicUrl},
+    rest,
+    template::Template,
+    tenancy::{Tenancy, operations::TenantApi},
+};
+
+/// How often what has expired is removed.
+const SWEEP: Duration = Duration::from_secs(600);
+
+/// The server's parts.
+pub struct App {
+    /// The platform's own database.
+    pub db: DatabaseConnection,
+    /// Connections to the tenants' database.
+    pub tenants: Tenants,
+    /// Who and what is known.
+    pub directory: Directory,
+    /// Who asks.
+    pub auth: Arc<Auth>,
+    /// A tenant's life.
+    pub tenancy: Arc<Tenancy>,
+    /// Requests for data, answered.
+    pub spine: Arc<Spine>,
+    /// The server's figures.
+    pub metrics: Arc<Metrics>,
+    health: Arc<Health>,
+}
+
+impl App {
+    /// Connects, migrates, seeds on the first start, and puts the parts together.
+    ///
+    /// # Errors
+    /// When a database does not answer or refuses a step.
+    pub async fn open(settings: &Settings, databases: &Databases) -> anyhow::Result<Arc<Self>> {
+        let superuser = databases
+            .embedded
+            .as_ref()
+            .map(|embedded| embedded.superuser());
+        // The roles and databases of an own Postgres come first; the secrets are in one of them.
+        if let Some(superuser) = &superuser {
+            let nobody = tenants(settings, databases, None)?;
+            nobody.prepare(Some(superuser)).await?;
+            nobody.close().await;
+        }
+        let db = platform::connect(&databases.platform_url).await?;
+        platform::migrate(&db).await?;
+        let secrets = platform::secrets(&db).await?;
+        let tenants = tenants(settings, databases, Some(&secrets))?;
+        for weakness in tenants.prepare(superuser.as_ref()).await? {
+            tracing::warn!(
+                lacks = weakness.what,
+                so = weakness.consequence,
+                remedy = weakness.remedy,
+                "a promise is weaker on this database server"
+            );
+        }
+        let template = Template::open(&tenants, &databases.tenants_url, settings).await?;
+        password::warm_up()
+            .await
+            .map_err(|problem| anyhow::anyhow!("{problem}"))?;
+
+        let directory = Directory::new(db.clone());
+        let auth = Auth::new(
+            db.clone(),
+            directory.clone(),
+            tenants.clone(),
+            Keys::new(&secrets.jwt),
+        );
+        let tenancy = Tenancy::new(
+            db.clone(),
+            directory.clone(),
+            tenants.clone(),
+            template.clone(),
+        );
+        let spine = Spine::new(tenants.clone(), &secrets.server, make_secret());
+        let metrics = Arc::new(Metrics::default());
+        let health = Health {
+            db: db.clone(),
+            tenants: tenants.clone(),
+            template,
+            metrics: Arc::clone(&metrics),
+        };
+        Ok(Arc::new(Self {
+            db,
+            tenants,
+            directory,
+            auth: Arc::new(auth),
+            tenancy: Arc::new(tenancy),
+            spine: Arc::new(spine),
+            metrics,
+            health: Arc::new(health),
+        }))
+    }
+
+    /// Takes back steps of the platform's tables.
+    ///
+    /// # Errors
+    /// When a step can't be taken back.
+    pub async fn migrate_down(databases: &Databases, steps: u32) -> anyhow::Result<()> {
+        let db = platform::connect(&databases.platform_url).await?;
+        migration::platform::Migrator::down(&db, Some(steps))
+            .await
+            .context("taking back steps of the platform's database")
+    }
+
+    /// Starts what runs beside the requests.
+    pub fn start_background(self: &Arc<Self>) -> JoinHandle<()> {
+        let app = Arc::clone(self);
+        tokio::spawn(async move {
+            if let Err(problem) = app.tenancy.remove_orphans().await {
+                tracing::warn!(%problem, "schemas without an owner could not be looked for");
+            }
+            tokio::join!(app.tenancy.keep_finishing(), app.keep_sweeping());
+        })
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        self.tenants.close().await;
+        if let Err(error) = self.db.clone().close().await {
+            tracing::debug!(%error, "the platform's connections did not close cleanly");
+        }
+    }
+
+    async fn keep_sweeping(&self) {
+        loop {
+            match session::sweep(&self.db, Utc::now()).await {
+                Ok(gone) => tracing::debug!(gone, "expired sessions removed"),
+                Err(problem) => tracing::warn!(%problem, "expired sessions could not be removed"),
+            }
+            tokio::time::sleep(SWEEP).await;
+        }
+    }
+}
+
+/// All routes.
+pub fn routes(
+    app: &Arc<App>,
+    public_url: &str,
+    document: &serde_json::Value,
+) -> impl Endpoint<Output = Response> + 'static {
+    Route::new()
+        .at("/", get(front::landing))
+        .at("/healthz", get(health::healthz))
+        .at("/readyz", get(health::readyz))
+        .at("/metrics", get(health::metrics))
+        .at("/api_docs", get(problems::page))
+        .at("/api_docs/problems.md", get(problems::plain))
+        .at("/openapi.json", get(openapi.data(document.to_string())))
+        .nest_no_strip(rest::BASE, rest::Rest)
+        .nest("/api", service())
+        .data(Arc::clone(&app.health))
+        .data(app.directory.clone())
+        .data(Arc::clone(&app.auth))
+        .data(Arc::clone(&app.tenancy))
+        .data(Arc::clone(&app.spine))
+        .data(PublicUrl(public_url.to_owned()))
+        .map_to_response()
+}
+
+/// The platform's own calls.
+pub fn service() -> OpenApiService<(AccountsApi, TenantApi, AuthApi), ()> {
+    OpenApiService::new(
+        (AccountsApi, TenantApi, AuthApi),
+        "Sandlot",
+        env!("CARGO_PKG_VERSION"),
+    )
+    .description("Registering, signing in, and the life of a private copy.")
+    .url_prefix("/api")
+}
+
+#[handler]
+fn openapi(document: Data<&String>) -> Response {
+    Response::builder()
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(document.0.clone())
+}
+
+/// What is stored of a password that a client sent for a user.
+fn make_secret() -> MakeSecret {
+    Arc::new(|given: String| {
+        Box::pin(async move {
+            password::check(&given)
+                .map_err(|message| Problem::new(Kind::ValidationFailed).detail(message))?;
+            password::hash(given).await
+        })
+    })
+}
+
+fn tenants(
+    settings: &Settings,
+    databases: &Databases,
+    secrets: Option<&Secrets>,
+) -> anyhow::Result<Tenants> {
+    let credentials = match (&databases.embedded, secrets) {
+        (None, Some(secrets)) => Credentials::Derived(secrets.server),
+        // Nobody but this server reaches the socket of an own Postgres.
+        _ => Credentials::Trust,
+    };
+    let platform_database = match &databases.embedded {
+        Some(_) => Some(databases::PLATFORM.to_owned()),
+        None => databases
+            .platform_url
+            .parse::<tokio_postgres::Config>()?
+            .get_dbname()
+            .map(str::to_owned),
+    };
+    Ok(Tenants::open(tenants::Settings {
+        platform: databases.tenants_config()?,
+        platform_database,
+        credentials,
+        limits: Limits {
+            connections: settings.connections as usize,
+            per_tenant: settings.connections_per_tenant as usize,
+            statement: Duration::from_secs(settings.request_timeout),
+            ..Limits::default()
+        },
+    })?)
+}

@@ -1,0 +1,271 @@
+//! Credentials in, [`caller::Caller`] out; signing in, refreshing, signing out.
+
+use std::sync::Arc;
+
+use chrono::Utc;
+use poem::http::{HeaderMap, header};
+use sea_orm::DatabaseConnection;
+use tenants::{Identity, Tenants};
+
+use crate::{
+    directory::{Directory, account, tenant},
+    problem::{Kind, Problem},
+};
+
+pub mod caller;
+pub mod extract;
+pub mod jwt;
+pub mod operations;
+pub mod password;
+pub mod session;
+pub mod users;
+
+use caller::{Caller, Place, Role, Who};
+use jwt::{Keys, Use};
+use users::{By, User};
+
+/// Checks credentials and keeps sessions.
+pub struct Auth {
+    db: DatabaseConnection,
+    directory: Directory,
+    tenants: Tenants,
+    keys: Keys,
+}
+
+/// What a sign-in gives: two compact JWTs.
+pub struct Pair {
+    /// For requests; five minutes.
+    pub access: String,
+    /// For the next pair; one day, once.
+    pub refresh: String,
+}
+
+impl Auth {
+    /// Credentials are checked with `keys` against the given databases.
+    pub fn new(db: DatabaseConnection, directory: Directory, tenants: Tenants, keys: Keys) -> Self {
+        Self {
+            db,
+            directory,
+            tenants,
+            keys,
+        }
+    }
+
+    /// The tenant that the `Api-Key` header picks, whatever its status; none without the header.
+    ///
+    /// # Errors
+    /// `invalid-api-key` if no tenant has the key.
+    pub async fn keyed(&self, headers: &HeaderMap) -> Result<Option<Arc<tenant::Model>>, Problem> {
+        let mut keys = headers.get_all("api-key").iter();
+        let Some(key) = keys.next() else {
+            return Ok(None);
+        };
+        let unknown = || Problem::new(Kind::InvalidApiKey);
+        if keys.next().is_some() {
+            return Err(unknown());
+        }
+        let key = key.to_str().map_err(|_| unknown())?;
+        let tenant = self.directory.by_key(key).await?.ok_or_else(unknown)?;
+        if tenant.status == tenant::Status::Deleting {
+            return Err(unknown());
+        }
+        Ok(Some(tenant))
+    }
+
+    /// Who asks, and where: the access token says who, the `Api-Key` where.
+    ///
+    /// # Errors
+    /// `invalid-api-key`, `missing-token`, `invalid-token`, `token-expired`, `tenant-mismatch`.
+    pub async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let tenant = self.keyed(headers).await?;
+        let claims = self.keys.read(bearer(headers)?, Use::Access)?;
+        let (place, role) = match tenant {
+            // Everybody who is signed in may read the template.
+            None => (Place::Template, Role::Viewer),
+            Some(tenant) => {
+                let role = self.role_at(&claims.sub, claims.role, &tenant)?;
+                (Place::Tenant(tenant), role)
+            }
+        };
+        Ok(Caller {
+            who: claims.sub,
+            place,
+            role,
+            family: claims.fam,
+        })
+    }
+
+    fn role_at(&self, who: &Who, role: Option<Role>, at: &tenant::Model) -> Result<Role, Problem> {
+        match who {
+            Who::Account { id } if *id == at.account_id => Ok(Role::Admin),
+            Who::User { tenant, .. } if *tenant == at.id => Ok(role.unwrap_or(Role::Viewer)),
+            _ => Err(Kind::TenantMismatch.into()),
+        }
+    }
+
+    /// Signs a user in to a tenant.
+    ///
+    /// # Errors
+    /// `invalid-credentials`, the same in text and time for a wrong password and an unknown address.
+    pub async fn sign_in_user(
+        &self,
+        tenant: &tenant::Model,
+        email: &str,
+        password: String,
+    ) -> Result<Pair, Problem> {
+        let user = users::find(&self.tenants, &usable(tenant)?, By::Email(email)).await?;
+        let stored = user.as_ref().and_then(|user| user.password_hash.clone());
+        let right = password::verify(password, stored).await?;
+        match user {
+            Some(user) if right && user.active => {
+                self.open(&who(tenant, &user), Some(user.role)).await
+            }
+            _ => Err(Kind::InvalidCredentials.into()),
+        }
+    }
+
+    /// Signs an account in.
+    ///
+    /// # Errors
+    /// `invalid-credentials`, the same in text and time for a wrong password and an unknown address.
+    pub async fn sign_in_account(&self, email: &str, password: String) -> Result<Pair, Problem> {
+        let account = self.directory.account_by_email(email).await?;
+        let stored = account
+            .as_ref()
+            .map(|account| account.password_hash.clone());
+        let right = password::verify(password, stored).await?;
+        match account {
+            Some(account) if right => self.open(&Who::Account { id: account.id }, None).await,
+            _ => Err(Kind::InvalidCredentials.into()),
+        }
+    }
+
+    /// Trades a refresh token for a new pair, spending it.
+    ///
+    /// # Errors
+    /// `token-expired`; `invalid-token` if it was spent, which closes the session, or if its
+    /// account, tenant or user is gone.
+    pub async fn refresh(&self, token: &str) -> Result<Pair, Problem> {
+        let claims = self.keys.read(token, Use::Refresh)?;
+        let jti = session::rotate(&self.db, &claims.fam, &claims.jti, Utc::now()).await?;
+        let role = self.role_now(&claims.sub).await?;
+        self.pair(&claims.sub, role, &claims.fam, &jti)
+    }
+
+    /// Ends the session that a credential descends from.
+    ///
+    /// # Errors
+    /// `service-unavailable` if the platform's database is out of reach.
+    pub async fn sign_out(&self, caller: &Caller) -> Result<(), Problem> {
+        session::revoke(&self.db, &caller.family, Utc::now()).await
+    }
+
+    /// The user's row behind a caller who is one.
+    ///
+    /// # Errors
+    /// `invalid-token` if the tenant or the user is gone.
+    pub async fn user(&self, tenant: i64, id: &str) -> Result<(tenant::Model, User), Problem> {
+        let gone =
+            || Problem::new(Kind::InvalidToken).detail("The user behind this token is gone.");
+        let tenant = self.directory.tenant(tenant).await?.ok_or_else(gone)?;
+        let user = users::find(&self.tenants, &usable(&tenant)?, By::Id(id))
+            .await?
+            .filter(|user| user.active)
+            .ok_or_else(gone)?;
+        Ok((tenant, user))
+    }
+
+    /// The account behind a caller who is one.
+    ///
+    /// # Errors
+    /// `invalid-token` if the account is gone.
+    pub async fn account(&self, id: i64) -> Result<account::Model, Problem> {
+        self.directory.account(id).await?.ok_or_else(|| {
+            Problem::new(Kind::InvalidToken).detail("The account behind this token is gone.")
+        })
+    }
+
+    /// The tenants, to work as one of them.
+    pub fn tenants(&self) -> &Tenants {
+        &self.tenants
+    }
+
+    /// The role that the user has now; a role changed since the sign-in takes effect at a refresh.
+    async fn role_now(&self, who: &Who) -> Result<Option<Role>, Problem> {
+        match who {
+            Who::Account { id } => self.account(*id).await.map(|_| None),
+            Who::User { tenant, id } => {
+                let (_, user) = self.user(*tenant, id).await?;
+                Ok(Some(user.role))
+            }
+        }
+    }
+
+    async fn open(&self, who: &Who, role: Option<Role>) -> Result<Pair, Problem> {
+        let (family, jti) = session::open(&self.db, who, Utc::now()).await?;
+        self.pair(who, role, &family, &jti)
+    }
+
+    fn pair(
+        &self,
+        who: &Who,
+        role: Option<Role>,
+        family: &str,
+        refresh_jti: &str,
+    ) -> Result<Pair, Problem> {
+        let now = Utc::now();
+        let access_jti = hex::encode(rand::random::<[u8; 16]>());
+        let sign = |usage, jti: &str| {
+            self.keys
+                .sign(&jwt::claims(who, role, usage, family, jti, now))
+        };
+        Ok(Pair {
+            access: sign(Use::Access, &access_jti)?,
+            refresh: sign(Use::Refresh, refresh_jti)?,
+        })
+    }
+}
+
+/// How connections to a tenant's schema log in, if its copy can be used.
+///
+/// # Errors
+/// `tenant-provisioning` while it is being made, `service-unavailable` if that failed.
+pub fn usable(tenant: &tenant::Model) -> Result<Identity, Problem> {
+    match tenant.status {
+        tenant::Status::Ready => Ok(Identity {
+            role: tenant.role.clone(),
+            schema: tenant.schema.clone(),
+            read_only: false,
+        }),
+        tenant::Status::Provisioning => {
+            Err(Problem::new(Kind::TenantProvisioning).header("retry-after", "1"))
+        }
+        tenant::Status::Failed => Err(Problem::new(Kind::ServiceUnavailable)
+            .detail("Making this tenant's copy failed. Delete the tenant and register another.")),
+        tenant::Status::Deleting => Err(Kind::InvalidApiKey.into()),
+    }
+}
+
+fn who(tenant: &tenant::Model, user: &User) -> Who {
+    Who::User {
+        tenant: tenant.id,
+        id: user.id.clone(),
+    }
+}
+
+/// The credential of the `Authorization` header (RFC 6750, 2.1).
+fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = values.next().ok_or(Kind::MissingToken)?;
+    if values.next().is_some() {
+        return Err(
+            Problem::new(Kind::InvalidToken).detail("There is more than one Authorization.")
+        );
+    }
+    let value = value.to_str().map_err(|_| Kind::InvalidToken)?;
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
+        return Err(Kind::MissingToken.into());
+    }
+    Ok(token.trim())
+}

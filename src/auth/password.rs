@@ -1,0 +1,155 @@
+//! Passwords: argon2id (RFC 9106) as PHC strings, hashed off the async threads.
+
+use std::sync::LazyLock;
+
+use argon2::{
+    Algorithm, Argon2, Params, Version,
+    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+};
+use tokio::sync::Semaphore;
+
+use crate::problem::{Kind, Problem};
+
+/// Fewest and most characters of a password.
+pub const LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
+
+/// Most bytes of memory cost (KiB) and passes that a stored hash may ask for; ours, exactly.
+const MEMORY_KIB: u32 = Params::DEFAULT_M_COST;
+const PASSES: u32 = Params::DEFAULT_T_COST;
+const LANES: u32 = Params::DEFAULT_P_COST;
+
+/// Two hashes at a time: each takes a core and 19 MiB for some 25 ms.
+static SLOTS: Semaphore = Semaphore::const_new(2);
+
+/// What an unknown address is checked against, so that it takes as long as a known one.
+static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now("nobody has this password"));
+
+/// Checks the length, in characters.
+///
+/// # Errors
+/// A message for the field `password`.
+pub fn check(password: &str) -> Result<(), String> {
+    if LENGTH.contains(&password.chars().count()) {
+        Ok(())
+    } else {
+        Err(format!(
+            "must have {} to {} characters",
+            LENGTH.start(),
+            LENGTH.end()
+        ))
+    }
+}
+
+/// Hashes a password into a PHC string.
+///
+/// # Errors
+/// `internal-error` if the hashing thread failed.
+pub async fn hash(password: String) -> Result<String, Problem> {
+    off_thread(move || hash_now(&password)).await
+}
+
+/// Whether the password belongs to the PHC string; `None` takes as long and is never right.
+///
+/// A string that asks for more work than ours is refused without any: whoever can write it
+/// (a tenant can write its own `users`) could otherwise spend the server's memory and time.
+///
+/// # Errors
+/// `internal-error` if the hashing thread failed.
+pub async fn verify(password: String, stored: Option<String>) -> Result<bool, Problem> {
+    let stored = stored.filter(|phc| is_affordable(phc));
+    off_thread(move || match stored {
+        Some(phc) => matches(&password, &phc),
+        None => {
+            matches(&password, &NOBODY);
+            false
+        }
+    })
+    .await
+}
+
+/// Computes what is compared against for unknown addresses, before the first request needs it.
+pub async fn warm_up() -> Result<(), Problem> {
+    off_thread(|| {
+        LazyLock::force(&NOBODY);
+    })
+    .await
+}
+
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
+        Problem::new(Kind::InternalError).because(source)
+    };
+    let _slot = SLOTS
+        .acquire()
+        .await
+        .map_err(|error| failed(error.into()))?;
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| failed(error.into()))
+}
+
+fn argon2() -> Argon2<'static> {
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::DEFAULT)
+}
+
+fn hash_now(password: &str) -> String {
+    let salt: [u8; 16] = rand::random();
+    argon2()
+        .hash_password_with_salt(password.as_bytes(), &salt)
+        .map(|phc| phc.to_string())
+        // Default parameters and a salt of 16 bytes are always accepted; an empty string matches nothing.
+        .unwrap_or_default()
+}
+
+fn matches(password: &str, phc: &str) -> bool {
+    PasswordHash::new(phc)
+        .is_ok_and(|hash| argon2().verify_password(password.as_bytes(), &hash).is_ok())
+}
+
+fn is_affordable(phc: &str) -> bool {
+    let Ok(hash) = PasswordHash::new(phc) else {
+        return false;
+    };
+    hash.algorithm.as_str() == "argon2id"
+        && Params::try_from(&hash).is_ok_and(|params| {
+            params.m_cost() <= MEMORY_KIB && params.t_cost() <= PASSES && params.p_cost() <= LANES
+        })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_hash_verifies_its_password_alone() {
+        let phc = hash("correct horse".into()).await.unwrap();
+        assert!(phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{phc}");
+        assert!(
+            verify("correct horse".into(), Some(phc.clone()))
+                .await
+                .unwrap()
+        );
+        assert!(!verify("correct horsf".into(), Some(phc)).await.unwrap());
+        assert!(!verify("correct horse".into(), None).await.unwrap());
+    }
+
+    #[test]
+    fn dearer_hashes_are_refused_unseen() {
+        let ours = hash_now("correct horse");
+        assert!(is_affordable(&ours));
+        assert!(!is_affordable(&ours.replace("m=19456", "m=4194304")));
+        assert!(!is_affordable(&ours.replace("t=2", "t=200")));
+        assert!(!is_affordable(&ours.replace("argon2id", "argon2i")));
+        assert!(!is_affordable("plain text"));
+    }
+
+    #[test]
+    fn length_counts_characters() {
+        assert!(check("ääääääää").is_ok());
+        assert!(check("1234567").is_err());
+        assert!(check(&"x".repeat(129)).is_err());
+    }
+}

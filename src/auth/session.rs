@@ -1,0 +1,135 @@
+//! Sessions: the rotation of refresh tokens, one row a sign-in.
+//!
+//! Each refresh token can be used once. Using a spent one again means that two parties
+//! hold it, so the whole family is revoked (RFC 9700, section 4.14.2).
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter,
+    entity::prelude::*, sea_query::Expr,
+};
+
+use crate::problem::{Kind, Problem};
+
+use super::{caller::Who, jwt};
+
+/// One sign-in.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel, Eq)]
+#[sea_orm(table_name = "sessions")]
+pub struct Model {
+    /// Name of the family.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub family: String,
+    /// The one refresh token that is not spent.
+    pub current: String,
+    /// The tenant of a user's session.
+    pub tenant_id: Option<i64>,
+    /// The account of an account's session.
+    pub account_id: Option<i64>,
+    /// The user of a user's session.
+    pub user_id: Option<String>,
+    /// When the sign-in was.
+    pub created_at: ChronoDateTimeUtc,
+    /// When the newest refresh token expires.
+    pub expires_at: ChronoDateTimeUtc,
+    /// When it was ended, by log-out or by a spent token.
+    pub revoked_at: Option<ChronoDateTimeUtc>,
+}
+
+/// Relations are followed by hand: one join in the whole platform.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// Opens a session and names its first refresh token.
+///
+/// # Errors
+/// `service-unavailable` if the platform's database is out of reach.
+pub async fn open(
+    db: &DatabaseConnection,
+    who: &Who,
+    now: DateTime<Utc>,
+) -> Result<(String, String), Problem> {
+    let (family, current) = (fresh_name(), fresh_name());
+    let (tenant_id, account_id, user_id) = match who {
+        Who::Account { id } => (None, Some(*id), None),
+        Who::User { tenant, id } => (Some(*tenant), None, Some(id.clone())),
+    };
+    Entity::insert(ActiveModel {
+        family: Set(family.clone()),
+        current: Set(current.clone()),
+        tenant_id: Set(tenant_id),
+        account_id: Set(account_id),
+        user_id: Set(user_id),
+        created_at: Set(now),
+        expires_at: Set(now + jwt::REFRESH),
+        revoked_at: Set(None),
+    })
+    .exec_without_returning(db)
+    .await?;
+    Ok((family, current))
+}
+
+/// Spends a refresh token and names the next one.
+///
+/// # Errors
+/// `invalid-token` if it was spent before, which ends the session, or if the session has ended.
+pub async fn rotate(
+    db: &DatabaseConnection,
+    family: &str,
+    spent: &str,
+    now: DateTime<Utc>,
+) -> Result<String, Problem> {
+    let next = fresh_name();
+    // One statement decides, so of two uses at the same moment one comes second.
+    let changed = Entity::update_many()
+        .col_expr(Column::Current, Expr::value(next.clone()))
+        .col_expr(Column::ExpiresAt, Expr::value(now + jwt::REFRESH))
+        .filter(Column::Family.eq(family))
+        .filter(Column::Current.eq(spent))
+        .filter(Column::RevokedAt.is_null())
+        .exec(db)
+        .await?;
+    if changed.rows_affected == 1 {
+        return Ok(next);
+    }
+    revoke(db, family, now).await?;
+    Err(Problem::new(Kind::InvalidToken).detail(
+        "This refresh token was used before, or its session has ended. The session is closed; sign in again.",
+    ))
+}
+
+/// Ends a session; ending it again changes nothing.
+///
+/// # Errors
+/// `service-unavailable` if the platform's database is out of reach.
+pub async fn revoke(
+    db: &DatabaseConnection,
+    family: &str,
+    now: DateTime<Utc>,
+) -> Result<(), Problem> {
+    Entity::update_many()
+        .col_expr(Column::RevokedAt, Expr::value(now))
+        .filter(Column::Family.eq(family))
+        .filter(Column::RevokedAt.is_null())
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// Removes sessions whose last refresh token has expired, and says how many.
+///
+/// # Errors
+/// `service-unavailable` if the platform's database is out of reach.
+pub async fn sweep(db: &DatabaseConnection, now: DateTime<Utc>) -> Result<u64, Problem> {
+    let gone = Entity::delete_many()
+        .filter(Column::ExpiresAt.lt(now))
+        .exec(db)
+        .await?;
+    Ok(gone.rows_affected)
+}
+
+fn fresh_name() -> String {
+    hex::encode(rand::random::<[u8; 16]>())
+}

@@ -1,0 +1,250 @@
+//! Every setting, once: its flag, its variable, its help and its default.
+//!
+//! `sandlot --help` and `docs/settings.md` are made from this file, and no other
+//! file reads the environment.
+
+use std::{fmt::Write as _, net::SocketAddr, path::PathBuf};
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+/// A private copy of a realistic backend for everybody who signs up.
+#[derive(Debug, Parser)]
+#[command(name = "sandlot", version, max_term_width = 100, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to do it.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+const AFTER_HELP: &str = "\
+With no command and no setting, `sandlot` starts a PostgreSQL of its own under .sandlot/, makes the
+template and listens on http://127.0.0.1:8080. Every setting is a flag or a variable; flags win.";
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start everything and serve until stopped (the default)
+    Serve,
+    /// Bring the databases' tables up to date, or take steps back
+    Migrate {
+        /// Undo this many steps of the platform's tables instead of applying what is missing
+        #[arg(long, value_name = "STEPS")]
+        down: Option<u32>,
+    },
+    /// Print the OpenAPI document of the platform's own calls
+    Openapi,
+    /// Print the error reference (Markdown)
+    Problems,
+    /// Print the reference of all settings (Markdown)
+    Settings,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// `text` on a terminal, `json` otherwise
+    Auto,
+    /// One readable line an event
+    Text,
+    /// One JSON object an event
+    Json,
+}
+
+/// The settings; see each field's help.
+#[derive(Clone, Debug, Args)]
+pub struct Settings {
+    /// Address and port to listen on; port 0 takes a free one, and the start line tells which
+    #[arg(
+        long,
+        env = "SANDLOT_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_name = "ADDR",
+        global = true
+    )]
+    pub listen: SocketAddr,
+
+    /// Address under which clients reach the server, for links and problem types [default: http://LISTEN]
+    #[arg(long, env = "SANDLOT_PUBLIC_URL", value_name = "URL", global = true)]
+    pub public_url: Option<String>,
+
+    /// Folder of everything that the server keeps: its PostgreSQL, its lock, its log
+    #[arg(
+        long,
+        env = "SANDLOT_DATA_DIR",
+        default_value = ".sandlot",
+        value_name = "DIR",
+        global = true
+    )]
+    pub data_dir: PathBuf,
+
+    /// Folder of PostgreSQL's programs (initdb, postgres) [default: looked for]
+    #[arg(long, env = "SANDLOT_PG_BIN", value_name = "DIR", global = true)]
+    pub pg_bin: Option<PathBuf>,
+
+    /// The platform's database on a server of yours; with --tenants-url, instead of an own PostgreSQL
+    #[arg(
+        long,
+        env = "SANDLOT_DATABASE_URL",
+        value_name = "URL",
+        requires = "tenants_url",
+        hide_env_values = true,
+        global = true
+    )]
+    pub database_url: Option<String>,
+
+    /// The tenants' database on a server of yours; with --database-url
+    #[arg(
+        long,
+        env = "SANDLOT_TENANTS_URL",
+        value_name = "URL",
+        requires = "database_url",
+        hide_env_values = true,
+        global = true
+    )]
+    pub tenants_url: Option<String>,
+
+    /// Size of the template that is seeded on the first start; 1 is about 30,000 rows
+    #[arg(long, env = "SANDLOT_TEMPLATE_SCALE", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000), value_name = "N", global = true)]
+    pub template_scale: u32,
+
+    /// Number that all of the template's made-up values follow from
+    #[arg(
+        long,
+        env = "SANDLOT_TEMPLATE_SEED",
+        default_value_t = 42,
+        value_name = "N",
+        global = true
+    )]
+    pub template_seed: u64,
+
+    /// Connections that all tenants together may hold; the own PostgreSQL allows 40 more
+    #[arg(long, env = "SANDLOT_CONNECTIONS", default_value_t = 80, value_parser = clap::value_parser!(u32).range(4..=5000), value_name = "N", global = true)]
+    pub connections: u32,
+
+    /// Connections that one tenant may hold
+    #[arg(long, env = "SANDLOT_CONNECTIONS_PER_TENANT", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100), value_name = "N", global = true)]
+    pub connections_per_tenant: u32,
+
+    /// Client sockets that may be open at once
+    #[arg(long, env = "SANDLOT_MAX_SOCKETS", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(1..=100_000), value_name = "N", global = true)]
+    pub max_sockets: u32,
+
+    /// Longest time that one request may take, in seconds
+    #[arg(long, env = "SANDLOT_REQUEST_TIMEOUT", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600), value_name = "SECONDS", global = true)]
+    pub request_timeout: u64,
+
+    /// Longest time that a request's header may take to arrive, in seconds
+    #[arg(long, env = "SANDLOT_HEADER_TIMEOUT", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600), value_name = "SECONDS", global = true)]
+    pub header_timeout: u64,
+
+    /// Longest time that a request's body may take to arrive, in seconds
+    #[arg(long, env = "SANDLOT_BODY_TIMEOUT", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600), value_name = "SECONDS", global = true)]
+    pub body_timeout: u64,
+
+    /// Largest request body, in bytes
+    #[arg(
+        long,
+        env = "SANDLOT_BODY_LIMIT",
+        default_value_t = 262_144,
+        value_name = "BYTES",
+        global = true
+    )]
+    pub body_limit: usize,
+
+    /// Longest query string, in bytes
+    #[arg(
+        long,
+        env = "SANDLOT_QUERY_LIMIT",
+        default_value_t = 4096,
+        value_name = "BYTES",
+        global = true
+    )]
+    pub query_limit: usize,
+
+    /// What is logged: a level (error, warn, info, debug, trace) or tracing directives
+    #[arg(
+        long,
+        env = "SANDLOT_LOG",
+        default_value = "info",
+        value_name = "FILTER",
+        global = true
+    )]
+    pub log: String,
+
+    /// How log lines are written
+    #[arg(
+        long,
+        env = "SANDLOT_LOG_FORMAT",
+        default_value = "auto",
+        value_name = "FORMAT",
+        global = true
+    )]
+    pub log_format: LogFormat,
+
+    /// Where the system keeps sockets of running programs; a PostgreSQL socket with too long a path goes there
+    #[arg(
+        long,
+        env = "XDG_RUNTIME_DIR",
+        value_name = "DIR",
+        hide = true,
+        global = true
+    )]
+    pub runtime_dir: Option<PathBuf>,
+}
+
+/// The reference of all settings as Markdown, kept in `docs/settings.md`.
+pub fn reference() -> String {
+    let mut page = String::from(
+        "# Settings\n\nEach is a flag or a variable; the flag wins. `sandlot settings` prints this page.\n\n\
+         | flag | variable | default | what it is |\n|---|---|---|---|\n",
+    );
+    let command = Cli::command();
+    for arg in command
+        .get_arguments()
+        .filter(|arg| !arg.is_hide_set() && arg.get_env().is_some())
+    {
+        let flag = arg.get_long().unwrap_or_default();
+        let variable = arg
+            .get_env()
+            .map(|env| env.to_string_lossy())
+            .unwrap_or_default();
+        let default = arg
+            .get_default_values()
+            .iter()
+            .map(|value| format!("`{}`", value.to_string_lossy()))
+            .collect::<Vec<_>>()
+            .join(" ");
+        let help = arg
+            .get_help()
+            .map(|help| help.to_string())
+            .unwrap_or_default();
+        // Writing to a String can't fail.
+        let _ = writeln!(page, "| `--{flag}` | `{variable}` | {default} | {help} |");
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_setting_may_stand_behind_the_command() {
+        let cli = Cli::parse_from(["sandlot", "serve", "--listen", "127.0.0.1:0"]);
+        assert_eq!(cli.settings.listen.port(), 0);
+    }
+
+    #[test]
+    fn one_database_url_needs_the_other() {
+        let args = ["sandlot", "--database-url", "postgres://h/d"];
+        assert!(Cli::try_parse_from(args).is_err());
+    }
+}

@@ -1,0 +1,94 @@
+//! What a failure is to the caller: where a value is at fault, found out by trying each.
+
+use super::plan::{Plan, Step, brief};
+use super::run::{self, Failure};
+use super::spine::Ask;
+use super::{sql, sqlstate};
+use crate::problem::{Kind, Problem};
+use tenants::{Error, Lease};
+
+/// The problem that a failed plan is.
+pub async fn explain(failure: Failure, ask: Ask<'_>, plan: &Plan, lease: &Lease) -> Problem {
+    let error = match failure {
+        Failure::TooLarge => {
+            return Problem::new(Kind::BadRequest).detail(format!(
+                "The rows are more than {} MB; ask for fewer of them, or for fewer columns.",
+                run::MAX_ANSWER >> 20
+            ));
+        }
+        Failure::Moved(None) => {
+            return Problem::new(Kind::ServiceUnavailable)
+                .detail("The table was being changed meanwhile. Try it again.");
+        }
+        Failure::Moved(Some(error)) | Failure::Database(error) => error,
+    };
+    if sqlstate::is_misfit(&error) {
+        let found = match &plan.step {
+            Step::Read(_) => misfit_parameters(ask, plan, lease).await,
+            _ => misfit_columns(ask, plan, lease).await,
+        };
+        if let Some(problem) = found {
+            return problem.because(error);
+        }
+    }
+    sqlstate::problem(error, plan, ask.rules, &ask.identity.schema)
+}
+
+async fn misfit_parameters(ask: Ask<'_>, plan: &Plan, lease: &Lease) -> Option<Problem> {
+    let mut problem = Problem::new(Kind::InvalidParameter);
+    let statements = sql::statements(plan, &ask.identity.schema);
+    for bind in statements.iter().flat_map(|statement| &statement.binds) {
+        let Err(error) = run::try_bind(lease, bind).await else {
+            continue;
+        };
+        if &*bind.at == "id" {
+            return Some(no_such_row(plan));
+        }
+        let message = misfit(&error, "the value");
+        let known = problem.errors.get(&*bind.at);
+        if known.is_none_or(|messages| !messages.contains(&message)) {
+            problem = problem.field(bind.at.clone(), message);
+        }
+    }
+    (!problem.errors.is_empty()).then_some(problem)
+}
+
+async fn misfit_columns(ask: Ask<'_>, plan: &Plan, lease: &Lease) -> Option<Problem> {
+    let table = &plan.catalog.tables[plan.table];
+    // The key of an update or delete is a parameter of its own.
+    let statements = sql::statements(plan, &ask.identity.schema);
+    for bind in statements.iter().flat_map(|statement| &statement.binds) {
+        if &*bind.at == "id" && run::try_bind(lease, bind).await.is_err() {
+            return Some(no_such_row(plan));
+        }
+    }
+    let mut problem = Problem::new(Kind::ValidationFailed);
+    for (position, probe) in sql::probes(plan, &ask.identity.schema) {
+        let column = &table.columns[position];
+        let name = ask.rules.public_name(&table.name, &column.name);
+        if problem.errors.contains_key(name) {
+            continue;
+        }
+        if let Err(error) = run::scalar::<i64>(lease, &probe).await {
+            problem = problem.field(name, misfit(&error, &column.ty.shown));
+        }
+    }
+    (!problem.errors.is_empty()).then_some(problem)
+}
+
+/// No row can have a key that its column can't hold.
+fn no_such_row(plan: &Plan) -> Problem {
+    let table = &plan.catalog.tables[plan.table].name;
+    Problem::new(Kind::NotFound).detail(format!("`{}` has no such row.", brief(table)))
+}
+
+/// What is wrong with a value, to follow its name.
+fn misfit(error: &Error, what: &str) -> String {
+    match error.state().map(tokio_postgres::error::SqlState::code) {
+        Some("22001") => format!("is too long for {what}"),
+        Some("22003" | "22008") => format!("is out of range for {what}"),
+        Some("23514") => format!("is outside of what {what} allows"),
+        Some("22P05") => "holds a character that can't be stored".to_owned(),
+        _ => format!("is no valid {what}"),
+    }
+}

@@ -1,0 +1,177 @@
+//! What a caller may see and do: the part of a plan that comes from who asks.
+
+use crate::data::catalog::{Catalog, Table};
+use crate::problem::{Kind, Problem};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+/// What a caller may see and do.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// Which tables are within reach.
+    pub tables: Reach,
+    /// Which views are within reach.
+    pub views: Reach,
+    /// Why nothing may be written, if so. Reads then run in read-only transactions.
+    pub no_writes: Option<Refusal>,
+    /// Tables that are treated differently from what their definition says.
+    pub special: Vec<Special>,
+}
+
+/// A problem to answer with, and its words.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// Row of the catalogue.
+    pub kind: Kind,
+    /// What to say; the catalogue's description if `None`.
+    pub detail: Option<Cow<'static, str>>,
+}
+
+/// Which of several names are within reach.
+#[derive(Clone, Debug, Default)]
+pub enum Reach {
+    /// Each of them.
+    #[default]
+    All,
+    /// These alone. In a path any other name is refused; elsewhere it does not exist.
+    Only(BTreeSet<String>),
+    /// None: the credential lacks this scope.
+    Nothing(&'static str),
+}
+
+/// A table that is treated differently from what its definition says.
+#[derive(Clone, Debug, Default)]
+pub struct Special {
+    /// Its name.
+    pub table: String,
+    /// Whether it is served at all.
+    pub absent: bool,
+    /// Columns that are not there: not served, filtered, sorted by or written.
+    pub hidden: Vec<String>,
+    /// Why it may not be written, if so.
+    pub no_writes: Option<Refusal>,
+    /// Columns that take a secret and keep something made from it.
+    pub secrets: Vec<Secret>,
+}
+
+/// A member of a body that is not a column: what is made from it goes into a hidden one.
+#[derive(Clone, Debug)]
+pub struct Secret {
+    /// What clients send: `password`.
+    pub given: String,
+    /// Where the result goes: `password_hash`.
+    pub stored: String,
+}
+
+impl Refusal {
+    /// A refusal in the catalogue's words.
+    pub const fn new(kind: Kind) -> Self {
+        Self { kind, detail: None }
+    }
+
+    /// The problem to answer with.
+    pub fn problem(&self) -> Problem {
+        match &self.detail {
+            Some(detail) => Problem::new(self.kind).detail(detail.clone()),
+            None => Problem::new(self.kind),
+        }
+    }
+}
+
+impl Reach {
+    fn holds(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.contains(name),
+            Self::Nothing(_) => false,
+        }
+    }
+
+    fn check(&self, name: &str, outside: Kind) -> Result<(), Problem> {
+        match self {
+            Self::All => Ok(()),
+            Self::Only(names) if names.contains(name) => Ok(()),
+            Self::Only(_) => Err(outside.into()),
+            Self::Nothing(scope) => Err(Problem::new(Kind::ScopeNotAllowed)
+                .detail(format!("The token does not have the scope `{scope}`."))),
+        }
+    }
+}
+
+impl Rules {
+    /// The position of the table or view that a path names.
+    ///
+    /// Fails with `table-not-allowed` or `view-not-allowed` for names out of reach, whether or
+    /// not they exist, and with `not-found`.
+    pub fn resolve(&self, catalog: &Catalog, name: &str) -> Result<usize, Problem> {
+        let found = catalog.find(name);
+        let is_view = found.is_some_and(|at| catalog.tables[at].kind.is_view());
+        if is_view {
+            self.views.check(name, Kind::ViewNotAllowed)?;
+        } else {
+            self.tables.check(name, Kind::TableNotAllowed)?;
+        }
+        match found {
+            Some(at) if !self.special(name).is_some_and(|special| special.absent) => Ok(at),
+            _ => Err(Problem::new(Kind::NotFound)
+                .detail(format!("There is no table or view `{}`.", brief(name)))),
+        }
+    }
+
+    /// Whether the table or view exists for this caller, outside paths.
+    pub fn sees(&self, table: &Table) -> bool {
+        let reach = if table.kind.is_view() {
+            &self.views
+        } else {
+            &self.tables
+        };
+        reach.holds(&table.name) && !self.special(&table.name).is_some_and(|s| s.absent)
+    }
+
+    /// Whether the column exists for this caller.
+    pub fn sees_column(&self, table: &Table, column: usize) -> bool {
+        !self
+            .special(&table.name)
+            .is_some_and(|special| special.hidden.contains(&table.columns[column].name))
+    }
+
+    /// The position of a column by the name that a client gives.
+    pub fn column(&self, table: &Table, name: &str) -> Option<usize> {
+        table
+            .find(name)
+            .filter(|column| self.sees_column(table, *column))
+    }
+
+    /// Refuses a write to the table.
+    pub fn check_write(&self, table: &Table) -> Result<(), Problem> {
+        let special = self.special(&table.name);
+        let refusal = self
+            .no_writes
+            .as_ref()
+            .or_else(|| special.and_then(|special| special.no_writes.as_ref()));
+        match refusal {
+            Some(refusal) => Err(refusal.problem()),
+            None => Ok(()),
+        }
+    }
+
+    /// How the table is special, if it is.
+    pub fn special(&self, table: &str) -> Option<&Special> {
+        self.special.iter().find(|special| special.table == table)
+    }
+
+    /// The name that a client knows a column by: that of the secret where it keeps one.
+    pub fn public_name<'a>(&'a self, table: &str, column: &'a str) -> &'a str {
+        self.special(table)
+            .and_then(|special| special.secrets.iter().find(|s| s.stored == column))
+            .map_or(column, |secret| &secret.given)
+    }
+}
+
+/// A name as given, cut where it is long, for use in a message.
+pub fn brief(name: &str) -> Cow<'_, str> {
+    match name.char_indices().nth(80) {
+        Some((end, _)) => Cow::Owned(format!("{}..", &name[..end])),
+        None => Cow::Borrowed(name),
+    }
+}

@@ -1,0 +1,242 @@
+//! Planning of writes: which columns get which values.
+
+use super::{Delete, Insert, OnConflict, Output, Run, Scope, Step, Update, brief};
+use crate::data::body::{Body, Cell, string_value, write_string};
+use crate::data::catalog::{Generated, Table};
+use crate::data::request;
+use crate::data::value::check_json;
+use crate::problem::{Kind, Problem};
+
+impl Scope<'_> {
+    pub(super) fn create(&self, table: usize, create: &request::Create) -> Result<Insert, Problem> {
+        let definition = &self.catalog.tables[table];
+        if !definition.insertable {
+            return Err(forbidden(definition, "takes no new rows"));
+        }
+        let rows = self.rows_of(definition, &create.body, None)?;
+        let mut runs: Vec<Run> = Vec::new();
+        for (number, cells) in rows.into_iter().enumerate() {
+            let columns: Vec<usize> = cells.iter().map(|(column, _)| *column).collect();
+            // Rows without any column can't share a statement: each takes the defaults alone.
+            match runs.last_mut() {
+                Some(run) if run.columns == columns && !columns.is_empty() => {
+                    run.json.pop();
+                    run.json.push(',');
+                    object(&mut run.json, definition, &cells);
+                    run.json.push(']');
+                    run.rows += 1;
+                }
+                _ => {
+                    let mut json = "[".to_owned();
+                    object(&mut json, definition, &cells);
+                    json.push(']');
+                    runs.push(Run {
+                        columns,
+                        json,
+                        rows: 1,
+                        first: number,
+                    });
+                }
+            }
+        }
+        Ok(Insert {
+            runs,
+            outputs: self.written(table, &create.select)?,
+            conflict: create
+                .conflict
+                .as_ref()
+                .map(|conflict| self.conflict(table, conflict))
+                .transpose()?,
+        })
+    }
+
+    pub(super) fn update(&self, table: usize, update: &request::Update) -> Result<Step, Problem> {
+        let definition = &self.catalog.tables[table];
+        let key = self.key(table, &update.key)?;
+        if !definition.updatable {
+            return Err(forbidden(definition, "takes no changes"));
+        }
+        let mut rows = self.rows_of(definition, &update.body, Some(&update.key))?;
+        let (Some(cells), true) = (rows.pop(), rows.is_empty() && !update.body.many) else {
+            return Err(Problem::new(Kind::BadRequest)
+                .detail("A change of one row takes one JSON object, not an array."));
+        };
+        if cells.is_empty() {
+            return Ok(Step::Read(self.one(table, &update.key, &update.select)?));
+        }
+        let mut json = String::new();
+        object(&mut json, definition, &cells);
+        Ok(Step::Update(Update {
+            key,
+            set: Run {
+                columns: cells.iter().map(|(column, _)| *column).collect(),
+                json,
+                rows: 1,
+                first: 0,
+            },
+            outputs: self.written(table, &update.select)?,
+        }))
+    }
+
+    pub(super) fn delete(&self, table: usize, delete: &request::Delete) -> Result<Delete, Problem> {
+        let definition = &self.catalog.tables[table];
+        let key = self.key(table, &delete.key)?;
+        if !definition.deletable {
+            return Err(forbidden(definition, "gives no rows away"));
+        }
+        Ok(Delete {
+            key,
+            outputs: self.written(table, &delete.select)?,
+        })
+    }
+
+    /// What a write shows of its rows, and the key behind it, for their address.
+    fn written(&self, table: usize, select: &[request::Item]) -> Result<Vec<Output>, Problem> {
+        let mut outputs = self.outputs(table, select, 0)?;
+        if let Some(Output::Related { key, .. }) = outputs
+            .iter()
+            .find(|output| matches!(output, Output::Related { .. }))
+        {
+            return Err(Problem::new(Kind::InvalidParameter).field(
+                "include",
+                format!(
+                    "`{}` can't be shown by a write; read the row again",
+                    brief(key)
+                ),
+            ));
+        }
+        for &column in &self.catalog.tables[table].key {
+            let shown = outputs
+                .iter()
+                .any(|output| matches!(output, Output::Column { column: c, .. } if *c == column));
+            if !shown {
+                outputs.push(Output::Column { key: None, column });
+            }
+        }
+        Ok(outputs)
+    }
+
+    fn conflict(&self, table: usize, conflict: &request::Conflict) -> Result<OnConflict, Problem> {
+        let definition = &self.catalog.tables[table];
+        let at = "on_conflict".into();
+        let mut columns = conflict
+            .columns
+            .iter()
+            .map(|name| self.column(table, name, &at))
+            .collect::<Result<Vec<usize>, Problem>>()?;
+        columns.sort_unstable();
+        columns.dedup();
+        let fits = definition.uniques.iter().any(|unique| {
+            let mut named = unique.columns.clone();
+            named.sort_unstable();
+            unique.plain && !unique.deferrable && named == columns
+        });
+        if !fits {
+            return Err(Problem::new(Kind::InvalidParameter).field(
+                "on_conflict",
+                format!(
+                    "`{}` has no unique key of exactly these columns",
+                    brief(&definition.name)
+                ),
+            ));
+        }
+        Ok(OnConflict {
+            columns,
+            merge: conflict.merge,
+        })
+    }
+
+    /// The cells of each row by column position, ascending; all faults at once.
+    ///
+    /// `key` is the address of the row that is changed: a column that can't be set may still
+    /// be sent back with the value that it has.
+    fn rows_of<'b>(
+        &self,
+        table: &Table,
+        body: &'b Body,
+        key: Option<&[String]>,
+    ) -> Result<Vec<Vec<(usize, &'b Cell)>>, Problem> {
+        let mut faults = Problem::new(Kind::ValidationFailed);
+        let mut rows = Vec::with_capacity(body.rows.len());
+        for (number, given) in body.rows.iter().enumerate() {
+            let mut cells = Vec::with_capacity(given.len());
+            for cell in given {
+                match self.cell(table, cell, key) {
+                    Ok(Some(column)) => cells.push((column, cell)),
+                    Ok(None) => {}
+                    Err(message) => {
+                        let name = if cell.trusted {
+                            self.rules.public_name(&table.name, &cell.name)
+                        } else {
+                            &cell.name
+                        };
+                        let messages = faults.errors.entry(brief(name).into_owned());
+                        let message = body.row_label(number) + &message;
+                        messages.or_default().push(message);
+                    }
+                }
+            }
+            cells.sort_by_key(|(column, _)| *column);
+            rows.push(cells);
+        }
+        if faults.errors.is_empty() {
+            Ok(rows)
+        } else {
+            Err(faults)
+        }
+    }
+
+    fn cell(
+        &self,
+        table: &Table,
+        cell: &Cell,
+        key: Option<&[String]>,
+    ) -> Result<Option<usize>, String> {
+        let position = if cell.trusted {
+            table.find(&cell.name)
+        } else {
+            self.rules.column(table, &cell.name)
+        };
+        let Some(position) = position else {
+            return Err(format!("is no column of `{}`", brief(&table.name)));
+        };
+        let column = &table.columns[position];
+        if !column.is_settable() {
+            let part = table.key.iter().position(|column| *column == position);
+            let given = string_value(&cell.json).unwrap_or_else(|| cell.json.clone());
+            if let (Some(part), Some(key)) = (part, key)
+                && key.get(part) == Some(&given)
+            {
+                return Ok(None);
+            }
+            return Err(match column.generated {
+                Generated::Stored => "is computed from other columns and can't be set",
+                _ => "is numbered by the database and can't be set",
+            }
+            .to_owned());
+        }
+        check_json(column, &cell.json)?;
+        Ok(Some(position))
+    }
+}
+
+fn object(json: &mut String, table: &Table, cells: &[(usize, &Cell)]) {
+    json.push('{');
+    for (at, (column, cell)) in cells.iter().enumerate() {
+        if at > 0 {
+            json.push(',');
+        }
+        write_string(json, &table.columns[*column].name);
+        json.push(':');
+        json.push_str(&cell.json);
+    }
+    json.push('}');
+}
+
+fn forbidden(table: &Table, what: &str) -> Problem {
+    Problem::new(Kind::Forbidden).detail(format!(
+        "`{}` is a {} and {what}.",
+        brief(&table.name),
+        table.kind.word()
+    ))
+}

@@ -1,0 +1,306 @@
+//! The one place of the spine that talks to Postgres for rows.
+//!
+//! A transaction is sent as a whole, its end included, before the first answer is awaited: that
+//! saves round trips, and a request that is dropped half way leaves no transaction open.
+
+use super::rows::{Format, Layout, Written};
+use super::sql::{Bind, Statement};
+use bytes::BytesMut;
+use futures_util::{StreamExt, pin_mut};
+use postgres_types::{Format as Encoding, FromSql, IsNull, ToSql, Type};
+use std::error::Error as StdError;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+use tenants::{Error, Lease};
+use tokio_postgres::Statement as Prepared;
+
+/// The most bytes of rows in one answer.
+pub const MAX_ANSWER: usize = 64 << 20;
+
+/// What came of a statement.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The rows as bytes.
+    pub body: Vec<u8>,
+    /// How many rows.
+    pub rows: u64,
+    /// Whether there was a row more than were to be shown.
+    pub more: bool,
+    /// The count of all pages' rows, if the statement counts and there is a row.
+    pub total: Option<i64>,
+    /// What was captured of the last row: text, or `None` for null.
+    pub last: Option<Vec<Option<String>>>,
+}
+
+/// Why there is no outcome.
+#[derive(Debug)]
+pub enum Failure {
+    /// The schema is not what the catalog said.
+    Moved(Option<Error>),
+    /// Postgres refused, or is out of reach.
+    Database(Error),
+    /// The rows are more than one answer holds.
+    TooLarge,
+}
+
+/// What happens to what a write did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// It is committed.
+    #[default]
+    Yes,
+    /// Deferred constraints are checked as a commit would, then it is rolled back.
+    No,
+}
+
+/// Runs one read.
+///
+/// `capture` are the members to take from the last row; `in_transaction` runs it in one of the
+/// lease's kind, for a lease under which nothing may write.
+pub async fn read(
+    lease: &Lease,
+    statement: &Statement,
+    format: Format,
+    capture: &[usize],
+    in_transaction: bool,
+) -> Result<Outcome, Failure> {
+    let prepared = prepare(lease, statement).await?;
+    let layout = Layout::new(statement, format);
+    let rows = collect(lease, &prepared, statement, &layout);
+    let written = if in_transaction {
+        let (began, written, ended) = tokio::join!(
+            lease.batch_execute(lease.begin_text()),
+            rows,
+            lease.batch_execute("commit"),
+        );
+        began.map_err(failed)?;
+        let written = written.map_err(|failure| failure.noted(lease))?;
+        ended.map_err(failed)?;
+        written
+    } else {
+        rows.await.map_err(|failure| failure.noted(lease))?
+    };
+    Ok(outcome(written, &layout, capture))
+}
+
+/// Runs the statements of a write in one transaction; their rows are put together.
+pub async fn write(
+    lease: &Lease,
+    statements: &[Statement],
+    capture: &[usize],
+    keep: Keep,
+) -> Result<Outcome, Failure> {
+    let mut prepared = Vec::with_capacity(statements.len());
+    for statement in statements {
+        prepared.push(prepare(lease, statement).await?);
+    }
+    let layouts: Vec<Layout> = statements
+        .iter()
+        .map(|statement| Layout::new(statement, Format::Json))
+        .collect();
+    let rows = statements
+        .iter()
+        .zip(&prepared)
+        .zip(&layouts)
+        .map(|((statement, prepared), layout)| collect(lease, prepared, statement, layout));
+    let end = match keep {
+        Keep::Yes => "commit",
+        Keep::No => "set constraints all immediate; rollback",
+    };
+    let (began, rows, ended) = tokio::join!(
+        lease.batch_execute(lease.begin_text()),
+        in_order(rows),
+        lease.batch_execute(end),
+    );
+    if ended.is_err() && keep == Keep::No {
+        // The check of deferred constraints failed and left the transaction open.
+        lease.batch_execute("rollback").await.map_err(failed)?;
+    }
+    began.map_err(failed)?;
+    let mut whole = Outcome::default();
+    for (written, layout) in rows.into_iter().zip(&layouts) {
+        let written = written.map_err(|failure| failure.noted(lease))?;
+        let part = outcome(written, layout, capture);
+        if whole.rows > 0 && part.rows > 0 {
+            whole.body.push(b',');
+        }
+        whole.body.extend_from_slice(&part.body);
+        whole.rows += part.rows;
+        whole.last = part.last.or(whole.last);
+    }
+    ended.map_err(failed)?;
+    Ok(whole)
+}
+
+/// Runs a statement for the one value that it gives; `None` without a row.
+pub async fn scalar<T: for<'a> FromSql<'a>>(
+    lease: &Lease,
+    statement: &Statement,
+) -> Result<Option<T>, Error> {
+    let prepared = lease.prepare_cached(&statement.text).await?;
+    let rows = lease.query_raw(&prepared, binds(statement)).await?;
+    pin_mut!(rows);
+    match rows.next().await {
+        Some(row) => Ok(row?.try_get(0)?),
+        None => Ok(None),
+    }
+}
+
+/// Tries whether a parameter's value is one of its type.
+pub async fn try_bind(lease: &Lease, bind: &Bind) -> Result<(), Error> {
+    let text = format!("select {} is null", bind.cast);
+    let prepared = lease.prepare(&text).await?;
+    let value = [Text(bind.value.as_deref())];
+    lease.execute_raw(&prepared, value).await?;
+    Ok(())
+}
+
+impl Failure {
+    /// Sorts out failures that come from a change of the schema, and forgets what was prepared
+    /// for the old one.
+    fn noted(self, lease: &Lease) -> Self {
+        match self {
+            Self::Database(error) if super::sqlstate::is_moved(&error) => {
+                lease.forget_statements();
+                Self::Moved(Some(error))
+            }
+            other => other,
+        }
+    }
+}
+
+fn failed(error: impl Into<Error>) -> Failure {
+    Failure::Database(error.into())
+}
+
+async fn prepare(lease: &Lease, statement: &Statement) -> Result<Prepared, Failure> {
+    let prepared = lease
+        .prepare_cached(&statement.text)
+        .await
+        .map_err(|error| failed(error).noted(lease))?;
+    let types = prepared.columns().iter().map(|column| column.type_().oid());
+    let shown = statement
+        .columns
+        .iter()
+        .filter(|shown| shown.constant.is_none());
+    let agrees = shown
+        .zip(types)
+        .all(|(shown, oid)| shown.writer.accepts(oid));
+    if !agrees {
+        lease.forget_statements();
+        return Err(Failure::Moved(None));
+    }
+    Ok(prepared)
+}
+
+async fn collect(
+    lease: &Lease,
+    prepared: &Prepared,
+    statement: &Statement,
+    layout: &Layout,
+) -> Result<Written, Failure> {
+    let rows = lease
+        .query_raw(prepared, binds(statement))
+        .await
+        .map_err(failed)?;
+    pin_mut!(rows);
+    let mut written = layout.start();
+    while let Some(row) = rows.next().await {
+        let row = row.map_err(failed)?;
+        layout
+            .write(&mut written, row)
+            .ok_or(Failure::Moved(None))?;
+        if written.body.len() > MAX_ANSWER {
+            return Err(Failure::TooLarge);
+        }
+    }
+    Ok(written)
+}
+
+/// Awaits all of them together, each polled for the first time, and so sent, in order.
+async fn in_order<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut waiting: Vec<Waiting<F>> = futures
+        .map(|future| Waiting::For(Box::pin(future)))
+        .collect();
+    poll_fn(|context| {
+        let mut ready = true;
+        for slot in &mut waiting {
+            if let Waiting::For(future) = slot {
+                match future.as_mut().poll(context) {
+                    Poll::Ready(value) => *slot = Waiting::Done(value),
+                    Poll::Pending => ready = false,
+                }
+            }
+        }
+        if ready {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+    let done = waiting.into_iter().filter_map(|slot| match slot {
+        Waiting::Done(value) => Some(value),
+        Waiting::For(_) => None,
+    });
+    done.collect()
+}
+
+enum Waiting<F: Future> {
+    For(Pin<Box<F>>),
+    Done(F::Output),
+}
+
+fn outcome(written: Written, layout: &Layout, capture: &[usize]) -> Outcome {
+    Outcome {
+        rows: written.rows,
+        more: written.more,
+        total: layout.total(&written),
+        last: layout.capture(&written, capture),
+        body: written.body,
+    }
+}
+
+fn binds(statement: &Statement) -> impl ExactSizeIterator<Item = Text<'_>> {
+    statement
+        .binds
+        .iter()
+        .map(|bind| Text(bind.value.as_deref()))
+}
+
+/// A parameter sent as text, whatever its type: Postgres reads it.
+#[derive(Debug)]
+struct Text<'a>(Option<&'a str>);
+
+impl ToSql for Text<'_> {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        match self.0 {
+            None => Ok(IsNull::Yes),
+            Some(text) => {
+                out.extend_from_slice(text.as_bytes());
+                Ok(IsNull::No)
+            }
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    fn to_sql_checked(
+        &self,
+        ty: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        self.to_sql(ty, out)
+    }
+
+    fn encode_format(&self, _: &Type) -> Encoding {
+        Encoding::Text
+    }
+}

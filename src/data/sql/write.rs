@@ -1,0 +1,174 @@
+//! Spelling of writes. The values of a row come in as one JSON parameter.
+
+use super::{Bind, Shown, Spelling, Statement, table_of};
+use crate::data::catalog::{Column, TypeSchema};
+use crate::data::plan::{Delete, Insert, OnConflict, Output, Plan, Run, Step, Update};
+use crate::data::request::Place;
+
+pub(super) fn insert(plan: &Plan, schema: &str, insert: &Insert, run: &Run) -> Statement {
+    let mut spelling = Spelling::new(&plan.catalog, schema);
+    let table = table_of(&plan.catalog, plan.table);
+    spelling.push("insert into ");
+    spelling.table(plan.table, "t");
+    if run.columns.is_empty() {
+        spelling.push(" default values");
+    } else {
+        for (at, &column) in run.columns.iter().enumerate() {
+            spelling.push(if at == 0 { " (" } else { ", " });
+            spelling.name(&table.columns[column].name);
+        }
+        spelling.push(") select ");
+        spelling.values(&table.columns, &run.columns);
+        spelling.push(" from pg_catalog.json_to_recordset(");
+        spelling.json(&run.json);
+        spelling.record(&table.columns, &run.columns, false);
+    }
+    if let Some(conflict) = &insert.conflict {
+        spelling.conflict(&table.columns, conflict, run);
+    }
+    let columns = spelling.returning(plan.table, &insert.outputs);
+    spelling.finish(columns, false)
+}
+
+pub(super) fn update(plan: &Plan, schema: &str, update: &Update) -> Statement {
+    let mut spelling = Spelling::new(&plan.catalog, schema);
+    let table = table_of(&plan.catalog, plan.table);
+    spelling.push("update ");
+    spelling.table(plan.table, "t");
+    for (at, &column) in update.set.columns.iter().enumerate() {
+        spelling.push(if at == 0 { " set " } else { ", " });
+        spelling.name(&table.columns[column].name);
+        spelling.push(" = ");
+        spelling.column("r", &table.columns[column]);
+    }
+    spelling.push(" from pg_catalog.json_to_record(");
+    spelling.json(&update.set.json);
+    spelling.record(&table.columns, &update.set.columns, false);
+    spelling.push(" where ");
+    spelling.predicate(plan.table, "t", &update.key);
+    let columns = spelling.returning(plan.table, &update.outputs);
+    spelling.finish(columns, false)
+}
+
+pub(super) fn delete(plan: &Plan, schema: &str, delete: &Delete) -> Statement {
+    let mut spelling = Spelling::new(&plan.catalog, schema);
+    spelling.push("delete from ");
+    spelling.table(plan.table, "t");
+    spelling.push(" where ");
+    spelling.predicate(plan.table, "t", &delete.key);
+    let columns = spelling.returning(plan.table, &delete.outputs);
+    spelling.finish(columns, false)
+}
+
+/// One query per given column and run that reads the column's values and nothing else.
+pub(super) fn probes(plan: &Plan, schema: &str) -> Vec<(usize, Statement)> {
+    let (runs, function) = match &plan.step {
+        Step::Insert(insert) => (insert.runs.as_slice(), "json_to_recordset("),
+        Step::Update(update) => (std::slice::from_ref(&update.set), "json_to_record("),
+        _ => return Vec::new(),
+    };
+    let table = table_of(&plan.catalog, plan.table);
+    let mut probes = Vec::new();
+    for run in runs {
+        for &column in &run.columns {
+            let mut spelling = Spelling::new(&plan.catalog, schema);
+            spelling.push("select pg_catalog.count(");
+            spelling.column("r", &table.columns[column]);
+            spelling.push(") from pg_catalog.");
+            spelling.push(function);
+            spelling.json(&run.json);
+            spelling.record(&table.columns, &[column], true);
+            probes.push((column, spelling.finish(Vec::new(), true)));
+        }
+    }
+    probes
+}
+
+impl Spelling<'_> {
+    fn values(&mut self, columns: &[Column], given: &[usize]) {
+        for (at, &column) in given.iter().enumerate() {
+            if at > 0 {
+                self.push(", ");
+            }
+            self.column("r", &columns[column]);
+        }
+    }
+
+    fn json(&mut self, json: &str) {
+        self.push(&format!("${}::pg_catalog.json", self.binds.len() + 1));
+        self.binds.push(Bind {
+            value: Some(json.to_owned()),
+            cast: "$1::pg_catalog.json".to_owned(),
+            at: Place::from("body"),
+        });
+    }
+
+    /// `) as r("a" type, ..)`: what the members of the JSON are.
+    ///
+    /// `exact` asks for the column's own type with its modifier, whose input function then
+    /// refuses what the column would refuse; otherwise the assignment does.
+    fn record(&mut self, columns: &[Column], given: &[usize], exact: bool) {
+        self.push(") as r(");
+        for (at, &column) in given.iter().enumerate() {
+            if at > 0 {
+                self.push(", ");
+            }
+            let column = &columns[column];
+            self.name(&column.name);
+            let modified = column.ty.schema == TypeSchema::Builtin && column.ty.shown.contains('(');
+            let ty = if exact && modified {
+                column.ty.shown.clone()
+            } else if exact {
+                self.type_name(&column.ty)
+            } else {
+                self.type_name(column.ty.base())
+            };
+            self.push(" ");
+            self.push(&ty);
+        }
+        self.push(")");
+    }
+
+    fn conflict(&mut self, columns: &[Column], conflict: &OnConflict, run: &Run) {
+        for (at, &column) in conflict.columns.iter().enumerate() {
+            self.push(if at == 0 { " on conflict (" } else { ", " });
+            self.name(&columns[column].name);
+        }
+        if !conflict.merge {
+            self.push(") do nothing");
+            return;
+        }
+        self.push(") do update set ");
+        let mut set: Vec<usize> = run
+            .columns
+            .iter()
+            .copied()
+            .filter(|column| !conflict.columns.contains(column))
+            .collect();
+        if set.is_empty() {
+            // Setting the key to itself changes nothing and makes the row come back.
+            set.extend(conflict.columns.first());
+        }
+        for (at, &column) in set.iter().enumerate() {
+            if at > 0 {
+                self.push(", ");
+            }
+            self.name(&columns[column].name);
+            self.push(" = ");
+            self.column("excluded", &columns[column]);
+        }
+    }
+
+    fn returning(&mut self, table: usize, outputs: &[Output]) -> Vec<Shown> {
+        let shows = outputs
+            .iter()
+            .any(|output| !matches!(output, Output::Constant { .. }));
+        if shows {
+            self.push(" returning ");
+            self.outputs(table, "t", outputs)
+        } else {
+            self.push(" returning true");
+            Vec::new()
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Trials of the spine against a real Postgres.
+
+mod catalog;
+mod rows;

@@ -1,0 +1,96 @@
+//! Who and what the platform knows: accounts and tenants, and how they are looked up.
+
+use std::{sync::Arc, time::Duration};
+
+use moka::future::Cache;
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
+
+use crate::problem::Problem;
+
+pub mod account;
+pub mod tenant;
+
+/// Longest time for which a tenant's record may be out of date, here and on other servers.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Looks up accounts and tenants; cheap to clone.
+#[derive(Clone)]
+pub struct Directory {
+    db: DatabaseConnection,
+    by_key: Cache<String, Arc<tenant::Model>>,
+}
+
+impl Directory {
+    /// A directory over the platform's database.
+    pub fn new(db: DatabaseConnection) -> Self {
+        let by_key = Cache::builder()
+            .max_capacity(10_000)
+            .time_to_live(FRESH)
+            .build();
+        Self { db, by_key }
+    }
+
+    /// The tenant that an `Api-Key` picks; at most a second out of date.
+    ///
+    /// # Errors
+    /// `service-unavailable` if the platform's database is out of reach.
+    pub async fn by_key(&self, key: &str) -> Result<Option<Arc<tenant::Model>>, Problem> {
+        if let Some(known) = self.by_key.get(key).await {
+            return Ok(Some(known));
+        }
+        let found = tenant::Entity::find()
+            .filter(tenant::Column::ApiKey.eq(key))
+            .one(&self.db)
+            .await?
+            .map(Arc::new);
+        if let Some(tenant) = &found {
+            self.by_key.insert(key.to_owned(), Arc::clone(tenant)).await;
+        }
+        Ok(found)
+    }
+
+    /// Forgets what is cached of a tenant, after this server changed it.
+    pub async fn forget(&self, key: &str) {
+        self.by_key.invalidate(key).await;
+    }
+
+    /// A tenant by its id, as the database has it now.
+    ///
+    /// # Errors
+    /// `service-unavailable` if the platform's database is out of reach.
+    pub async fn tenant(&self, id: i64) -> Result<Option<tenant::Model>, Problem> {
+        Ok(tenant::Entity::find_by_id(id).one(&self.db).await?)
+    }
+
+    /// An account's tenants, oldest first.
+    ///
+    /// # Errors
+    /// `service-unavailable` if the platform's database is out of reach.
+    pub async fn tenants_of(&self, account_id: i64) -> Result<Vec<tenant::Model>, Problem> {
+        Ok(tenant::Entity::find()
+            .filter(tenant::Column::AccountId.eq(account_id))
+            .filter(tenant::Column::Status.ne(tenant::Status::Deleting))
+            .order_by_asc(tenant::Column::Id)
+            .all(&self.db)
+            .await?)
+    }
+
+    /// An account by its address, in any spelling of upper and lower case.
+    ///
+    /// # Errors
+    /// `service-unavailable` if the platform's database is out of reach.
+    pub async fn account_by_email(&self, email: &str) -> Result<Option<account::Model>, Problem> {
+        Ok(account::Entity::find()
+            .filter(account::Column::Email.eq(email.to_lowercase()))
+            .one(&self.db)
+            .await?)
+    }
+
+    /// An account by its id.
+    ///
+    /// # Errors
+    /// `service-unavailable` if the platform's database is out of reach.
+    pub async fn account(&self, id: i64) -> Result<Option<account::Model>, Problem> {
+        Ok(account::Entity::find_by_id(id).one(&self.db).await?)
+    }
+}

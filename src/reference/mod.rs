@@ -1,0 +1,4 @@
+//! Pages that are made from the catalogue, the settings and the routes, so they can't go stale.
+
+pub mod platform_spec;
+pub mod problems;

@@ -1,0 +1,136 @@
+//! The REST surface: a table is a resource, a row has an address, nothing is compiled in.
+//!
+//! [`handle`] takes a call apart, asks the spine and puts the answer together. It knows nothing
+//! of the web framework or of credentials: what the caller may do comes in as
+//! [`Rules`](crate::data::plan::Rules).
+
+mod endpoint;
+pub mod parse;
+pub mod render;
+pub mod schema;
+mod words;
+
+pub use endpoint::{BASE, Rest};
+
+use crate::data::plan::Rules;
+use crate::data::request::Request;
+use crate::data::rows::Format;
+use crate::data::run::Keep;
+use crate::data::{Ask, Spine};
+use crate::problem::{Kind, Problem};
+use parse::{Headers, Target};
+use tenants::Identity;
+
+/// The first parts of paths that are not tables. A table of such a name is served under
+/// `/tables/{table}` alone.
+pub const FIXED: [&str; 9] = [
+    "tables",
+    "graphql",
+    "sql",
+    "reports",
+    "auth",
+    "openapi.json",
+    "openapi.yaml",
+    "postman.json",
+    "rpc",
+];
+
+/// One HTTP request, as far as this surface looks at it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Call<'a> {
+    /// `GET`, `POST`, ..; `HEAD` is answered like `GET`.
+    pub method: &'a str,
+    /// What the API's paths begin with, as links shall show it: `/api/v1`.
+    pub base: &'a str,
+    /// The path behind `base` as sent, percent-encoded: `/clients/7`.
+    pub path: &'a str,
+    /// What follows `?` as sent; empty if nothing does.
+    pub query: &'a str,
+    /// The headers that matter.
+    pub headers: Headers<'a>,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+/// An answer other than a problem.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Reply {
+    /// Status code.
+    pub status: u16,
+    /// Headers, `Content-Type` among them.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Answers a call on the tables of the identity's schema.
+pub async fn handle(
+    spine: &Spine,
+    identity: &Identity,
+    rules: &Rules,
+    call: Call<'_>,
+) -> Result<Reply, Problem> {
+    let target = parse::path(call.path)?;
+    let allowed = target.methods();
+    let method = if call.method == "HEAD" {
+        "GET"
+    } else {
+        call.method
+    };
+    if !allowed.contains(&method) {
+        let mut allow = allowed.join(", ");
+        allow.push_str(", HEAD");
+        return Err(Problem::new(Kind::MethodNotAllowed)
+            .detail(format!("This address takes {}.", allowed.join(", ")))
+            .header("Allow", allow));
+    }
+    let parameters = parse::parameters(call.query)?;
+    match &target {
+        Target::Index | Target::Tables | Target::Schema { .. } => {
+            parse::refuse_all(&parameters)?;
+            let mut catalog = spine.catalog(identity).await?;
+            let Target::Schema { table } = &target else {
+                let tables_only = target == Target::Tables;
+                return Ok(schema::index(&catalog, rules, call.base, tables_only));
+            };
+            if catalog.find(table).is_none() {
+                catalog = spine.look_again(identity).await?;
+            }
+            let table = rules.resolve(&catalog, table)?;
+            return Ok(schema::table(&catalog, rules, table, call.base));
+        }
+        _ => {}
+    }
+    let (request, paging) = parse::request(method, &target, &parameters, &call)?;
+    let csv = matches!(request, Request::List(_)) && call.headers.wants_csv();
+    let keep = if request.is_write() && call.headers.prefers("tx", "rollback") {
+        Keep::No
+    } else {
+        Keep::Yes
+    };
+    let ask = Ask {
+        identity,
+        rules,
+        request: &request,
+        format: if csv { Format::Csv } else { Format::Json },
+        keep,
+    };
+    let answer = spine.answer(ask).await?;
+    let mut reply = match (&request, paging) {
+        (Request::List(_), Some(paging)) if csv => render::csv(answer, &paging),
+        (Request::List(_), Some(paging)) => render::list(answer, &paging, &call),
+        (Request::Create(create), _) => render::created(answer, create.body.many, &target, &call),
+        _ => render::one(answer, &target)?,
+    };
+    if keep == Keep::No {
+        reply.headers.push(("Sandlot-Simulated", "true".to_owned()));
+        reply
+            .headers
+            .push(("Preference-Applied", "tx=rollback".to_owned()));
+    }
+    Ok(reply)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod trials;

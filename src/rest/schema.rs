@@ -1,0 +1,198 @@
+//! What there is and what it is made of: `GET /`, `GET /tables`, `GET /{resource}/schema`.
+
+use super::render::json;
+use super::words::encode;
+use super::{FIXED, Reply};
+use crate::data::catalog::{Catalog, Column, Generated, Table, TypeKind};
+use crate::data::plan::Rules;
+use serde_json::{Value, json as value};
+
+/// The tables and views within reach, with links.
+pub fn index(catalog: &Catalog, rules: &Rules, base: &str, tables_only: bool) -> Reply {
+    let entries: Vec<Value> = catalog
+        .tables
+        .iter()
+        .filter(|table| rules.sees(table))
+        .filter(|table| !tables_only || !table.kind.is_view())
+        .map(|table| {
+            let address = if tables_only {
+                format!("{base}/tables/{}", encode(&table.name))
+            } else {
+                address(base, table)
+            };
+            value!({
+                "name": table.name,
+                "kind": table.kind.word(),
+                "comment": table.comment,
+                "links": { "self": address, "schema": format!("{address}/schema") },
+            })
+        })
+        .collect();
+    let links = if tables_only {
+        value!({ "self": format!("{base}/tables") })
+    } else {
+        value!({ "self": format!("{base}/"), "tables": format!("{base}/tables") })
+    };
+    let total = entries.len();
+    reply(&value!({ "data": entries, "meta": { "total": total }, "links": links }))
+}
+
+/// Everything that is known of a table or view.
+pub fn table(catalog: &Catalog, rules: &Rules, table: usize, base: &str) -> Reply {
+    let definition = &catalog.tables[table];
+    let names = |columns: &[usize]| -> Vec<&str> {
+        columns
+            .iter()
+            .filter(|column| rules.sees_column(definition, **column))
+            .map(|column| definition.columns[*column].name.as_str())
+            .collect()
+    };
+    let unique: Vec<Value> = definition
+        .uniques
+        .iter()
+        .filter(|unique| unique.columns != definition.key)
+        .map(|unique| {
+            value!({
+                "name": unique.name,
+                "columns": names(&unique.columns),
+                "partial": !unique.plain,
+            })
+        })
+        .collect();
+    let foreign: Vec<Value> = definition
+        .foreign_keys
+        .iter()
+        .filter(|key| rules.sees(&catalog.tables[key.table]))
+        .map(|key| {
+            let target = &catalog.tables[key.table];
+            let referred: Vec<&str> = key
+                .referred
+                .iter()
+                .map(|column| target.columns[*column].name.as_str())
+                .collect();
+            value!({
+                "name": key.name,
+                "columns": names(&key.columns),
+                "references": { "table": target.name, "columns": referred },
+                "on_delete": key.on_delete,
+            })
+        })
+        .collect();
+    let checks: Vec<Value> = definition
+        .checks
+        .iter()
+        .map(|check| {
+            value!({
+                "name": check.name,
+                "columns": names(&check.columns),
+                "definition": check.definition,
+            })
+        })
+        .collect();
+    let relations: Vec<Value> = definition
+        .relations
+        .iter()
+        .filter(|relation| rules.sees(&catalog.tables[relation.table]))
+        .map(|relation| {
+            value!({
+                "name": relation.name(),
+                "names": relation.names,
+                "kind": if relation.is_list() { "many" } else { "one" },
+                "table": catalog.tables[relation.table].name,
+                "foreign_key": relation.foreign_key,
+            })
+        })
+        .collect();
+    let writes = rules.check_write(definition).is_ok();
+    let has_key = definition.has_key();
+    let address = address(base, definition);
+    reply(&value!({
+        "data": {
+            "name": definition.name,
+            "kind": definition.kind.word(),
+            "comment": definition.comment,
+            "primary_key": names(&definition.key),
+            "columns": columns(definition, rules),
+            "unique": unique,
+            "foreign_keys": foreign,
+            "checks": checks,
+            "relations": relations,
+            "allows": {
+                "create": writes && definition.insertable,
+                "update": writes && definition.updatable && has_key,
+                "delete": writes && definition.deletable && has_key,
+            },
+        },
+        "links": { "self": format!("{address}/schema"), "rows": address },
+    }))
+}
+
+/// Where a table's rows are; a name that a fixed route has taken is found under `/tables`.
+fn address(base: &str, table: &Table) -> String {
+    let name = encode(&table.name);
+    if FIXED.contains(&table.name.as_str()) {
+        format!("{base}/tables/{name}")
+    } else {
+        format!("{base}/{name}")
+    }
+}
+
+fn columns(table: &Table, rules: &Rules) -> Vec<Value> {
+    let mut columns: Vec<Value> = (0..table.columns.len())
+        .filter(|column| rules.sees_column(table, *column))
+        .map(|column| describe(table, column))
+        .collect();
+    for secret in rules
+        .special(&table.name)
+        .into_iter()
+        .flat_map(|s| &s.secrets)
+    {
+        columns.push(value!({
+            "name": secret.given,
+            "type": "text",
+            "kind": "base",
+            "nullable": true,
+            "settable": true,
+            "write_only": true,
+        }));
+    }
+    columns
+}
+
+fn describe(table: &Table, position: usize) -> Value {
+    let column: &Column = &table.columns[position];
+    let element = match &column.ty.base().kind {
+        TypeKind::Array(element) => Some(element.shown.as_str()),
+        _ => None,
+    };
+    let base = match &column.ty.kind {
+        TypeKind::Domain(base) => Some(base.shown.as_str()),
+        _ => None,
+    };
+    value!({
+        "name": column.name,
+        "type": column.ty.shown,
+        "kind": column.ty.family(),
+        "base_type": base,
+        "element_type": element,
+        "nullable": column.nullable,
+        "default": column.default,
+        "generated": match column.generated {
+            Generated::No => None,
+            Generated::Stored => Some("stored"),
+            Generated::IdentityAlways => Some("identity always"),
+            Generated::IdentityByDefault => Some("identity"),
+        },
+        "settable": column.is_settable(),
+        "primary_key": table.key.contains(&position),
+        "max_length": column.ty.length,
+        "precision": column.ty.precision,
+        "scale": column.ty.scale,
+        "enum": column.ty.labels(),
+        "comment": column.comment,
+    })
+}
+
+fn reply(document: &Value) -> Reply {
+    json(200, document.to_string().into_bytes())
+}

@@ -1,0 +1,80 @@
+//! The calls under `/api/tenant`.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use poem::web::Data;
+use poem_openapi::{Object, OpenApi, payload::Json};
+
+use crate::{
+    auth::{
+        extract::{Keyed, TenantAdmin},
+        operations::Section,
+    },
+    directory::tenant,
+    problem::Problem,
+};
+
+use super::Tenancy;
+
+/// A tenant, by itself.
+pub struct TenantApi;
+
+/// A tenant as anybody with its key may see it.
+#[derive(Object)]
+struct TenantState {
+    id: i64,
+    /// Name of the tenant's own database schema
+    schema: String,
+    /// `provisioning`, `ready` or `failed`
+    status: String,
+    created_at: DateTime<Utc>,
+    /// Version of the template that it was copied from
+    template_version: i64,
+    /// Bytes on disk of its tables and indexes; null while it is not ready
+    size_bytes: Option<i64>,
+}
+
+impl TenantState {
+    fn of(tenant: &tenant::Model, size_bytes: Option<i64>) -> Self {
+        Self {
+            id: tenant.id,
+            schema: tenant.schema.clone(),
+            status: tenant.status.as_str().to_owned(),
+            created_at: tenant.created_at,
+            template_version: tenant.template_version,
+            size_bytes,
+        }
+    }
+}
+
+#[OpenApi(tag = "Section::Tenant")]
+impl TenantApi {
+    /// The tenant that the `Api-Key` picks
+    #[oai(path = "/tenant", method = "get")]
+    async fn show(
+        &self,
+        tenancy: Data<&Arc<Tenancy>>,
+        key: Keyed,
+    ) -> Result<Json<TenantState>, Problem> {
+        let size = match key.0.status {
+            tenant::Status::Ready => tenancy.size(&key.0).await?,
+            _ => None,
+        };
+        Ok(Json(TenantState::of(&key.0, size)))
+    }
+
+    /// Delete the tenant: its schema, its role, its sessions
+    ///
+    /// Answers with the tenant that was. The account stays.
+    #[oai(path = "/tenant", method = "delete")]
+    async fn delete(
+        &self,
+        tenancy: Data<&Arc<Tenancy>>,
+        admin: TenantAdmin,
+    ) -> Result<Json<TenantState>, Problem> {
+        let was = TenantState::of(&admin.tenant, None);
+        tenancy.remove(&admin.tenant).await?;
+        Ok(Json(was))
+    }
+}

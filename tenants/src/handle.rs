@@ -1,0 +1,195 @@
+//! The handle to all tenants: opened once, cloned freely.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::Mutex, time::timeout};
+
+use crate::{
+    connect::{Door, Identity},
+    error::Error,
+    lease::{Access, Lease},
+    pool::{Pool, Share, Stats},
+    settings::Settings,
+};
+
+/// Every tenant's connections, and what the platform does for them. Clones share one set of pools.
+#[derive(Clone)]
+pub struct Tenants(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    settings: Settings,
+    platform_role: String,
+    tenant_pool: Pool,
+    platform_pool: Pool,
+    /// For what must not wait behind a clone: ending backends, and asking whether the server is there.
+    pub(crate) watch_pool: Pool,
+    /// For the few connections that belong to no pool.
+    pub(crate) door: Door,
+    healing: Mutex<()>,
+}
+
+/// Connections of the watch pool.
+const WATCHERS: usize = 2;
+
+impl Tenants {
+    /// Takes note of `settings`; connects when the first connection is asked for. Needs a tokio runtime around it.
+    ///
+    /// # Errors
+    /// [`Error::Unfit`] when the settings name no user or no database.
+    pub fn open(settings: Settings) -> Result<Self, Error> {
+        let (Some(role), Some(_)) = (settings.platform.get_user(), settings.platform.get_dbname())
+        else {
+            return Err(Error::Unfit(
+                "the tenants database's URL must name a user and a database".to_owned(),
+            ));
+        };
+        let platform_role = role.to_owned();
+        let limits = settings.limits.clone();
+        let door = Door::new(
+            settings.platform.clone(),
+            settings.credentials.clone(),
+            limits.clone(),
+        );
+        let share = |cap, each, reserve| Share {
+            cap,
+            each,
+            reserve,
+            idle: limits.idle,
+            wait: limits.wait,
+            queue: limits.queue,
+        };
+        let watch_pool = Pool::new(door.clone(), share(WATCHERS, WATCHERS, 0), None);
+        let platform_pool = Pool::new(
+            door.clone(),
+            share(limits.platform, limits.platform, 0),
+            None,
+        );
+        // A quarter of the places is for tenants that have none, so that busy ones can't take all.
+        let cap = limits.connections.max(1);
+        let tenant_pool = Pool::new(
+            door.clone(),
+            share(cap, limits.per_tenant.clamp(1, cap), cap / 4),
+            Some(watch_pool.clone()),
+        );
+        let healing = Mutex::new(());
+        Ok(Self(Arc::new(Inner {
+            settings,
+            platform_role,
+            tenant_pool,
+            platform_pool,
+            watch_pool,
+            door,
+            healing,
+        })))
+    }
+
+    /// A connection that is logged in as `identity` (I1).
+    ///
+    /// Waits its turn; a role that has locked itself out is healed on the way.
+    ///
+    /// # Errors
+    /// [`Error::Busy`], [`Error::Unreachable`], [`Error::Closed`], or [`Error::Refused`] when healing did not help.
+    pub async fn lease(&self, identity: &Identity, access: Access) -> Result<Lease, Error> {
+        let access = if identity.read_only {
+            Access::Read
+        } else {
+            access
+        };
+        let identity = Arc::new(identity.clone());
+        match self.0.tenant_pool.lease(&identity, access).await {
+            Err(Error::Refused { .. }) => {
+                // One at a time: whoever comes second finds the role healed.
+                let _turn = self.0.healing.lock().await;
+                match self.0.tenant_pool.lease(&identity, access).await {
+                    Err(Error::Refused { role, source }) => {
+                        tracing::info!(role, %source, "login refused, healing the role");
+                        if self.heal(&role).await.is_err() {
+                            return Err(Error::Refused { role, source });
+                        }
+                        self.0.tenant_pool.lease(&identity, access).await
+                    }
+                    outcome => outcome,
+                }
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Who reads the template: a role that may read `public`, its `users` left out, and nothing else.
+    pub fn reader(&self) -> Identity {
+        Identity {
+            role: self.reader_role(),
+            schema: "public".to_owned(),
+            read_only: true,
+        }
+    }
+
+    /// A connection of the platform itself, with nothing in its `search_path`. Never runs a tenant's code (I3).
+    pub async fn platform(&self) -> Result<Lease, Error> {
+        self.0.platform_pool.lease_own(Access::Write).await
+    }
+
+    /// Whether the server answers.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] after five seconds, or what went wrong.
+    pub async fn ping(&self) -> Result<(), Error> {
+        let answer = async {
+            let lease = self.watch().await?;
+            lease.batch_execute("select 1").await?;
+            lease.finish();
+            Ok(())
+        };
+        timeout(Duration::from_secs(5), answer)
+            .await
+            .unwrap_or(Err(Error::Unreachable { source: None }))
+    }
+
+    /// How full the tenants' pools are.
+    pub fn stats(&self) -> Stats {
+        self.0.tenant_pool.stats()
+    }
+
+    /// Refuses new leases and closes idle connections; those on loan are closed when they come back.
+    pub async fn close(&self) {
+        self.0.tenant_pool.close().await;
+        self.0.platform_pool.close().await;
+        self.0.watch_pool.close().await;
+    }
+
+    /// What the handle was opened with.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    pub(crate) async fn watch(&self) -> Result<Lease, Error> {
+        self.0.watch_pool.lease_own(Access::Write).await
+    }
+
+    /// Closes the idle connections of `role`.
+    pub(crate) fn forget(&self, role: &str) {
+        self.0.tenant_pool.forget(role);
+    }
+
+    pub(crate) fn platform_role(&self) -> &str {
+        &self.0.platform_role
+    }
+
+    /// The role that owns tenants' schemas and can't log in.
+    pub(crate) fn owner_role(&self) -> String {
+        format!("{}_owner", self.platform_role())
+    }
+
+    pub(crate) fn reader_role(&self) -> String {
+        format!("{}_reader", self.platform_role())
+    }
+
+    pub(crate) fn database(&self) -> &str {
+        self.0.settings.platform.get_dbname().unwrap_or_default()
+    }
+
+    /// Connections that this handle may open in all.
+    pub(crate) fn connections(&self) -> usize {
+        self.0.settings.limits.connections + self.0.settings.limits.platform + WATCHERS
+    }
+}

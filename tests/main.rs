@@ -1,0 +1,15 @@
+//! The integration tests: one binary, one Postgres, one pair of databases a test.
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+
+mod harness;
+
+mod accounts;
+mod auth;
+mod crud;
+mod isolation;
+mod problems;
+mod reference;
+mod rubbish;
+mod strangers;
+mod template;
+mod tidy;

@@ -1,0 +1,65 @@
+//! The generated pages are what the code says; `UPDATE_DOCS=1 cargo test reference` makes them anew.
+
+use std::{fs, path::PathBuf};
+
+use sandlot::{config, problem::Kind, reference, serve};
+
+use crate::harness::Server;
+
+fn compare(name: &str, made: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("docs")
+        .join(name);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, made).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        kept == made,
+        "docs/{name} is out of date: UPDATE_DOCS=1 cargo test reference"
+    );
+}
+
+#[test]
+fn settings_page() {
+    compare("settings.md", &config::reference());
+}
+
+#[test]
+fn problems_page() {
+    compare("problems.md", &reference::problems::markdown());
+}
+
+#[test]
+fn openapi_document() {
+    compare("openapi.json", &serve::openapi().unwrap());
+}
+
+#[tokio::test]
+async fn every_problem_has_its_anchor_on_the_page() {
+    let server = Server::start().await;
+    let page = server.client.get("/api_docs").await.expect(200);
+    for kind in Kind::ALL {
+        assert!(
+            page.text()
+                .contains(&format!("id=\"error-{}\"", kind.slug()))
+        );
+    }
+}
+
+#[tokio::test]
+async fn no_page_loads_from_another_host() {
+    let server = Server::start().await;
+    for path in ["/", "/api_docs"] {
+        let page = server.client.get(path).await.expect(200).text();
+        for load in [
+            "src=\"http",
+            "href=\"http",
+            "src='http",
+            "url(http",
+            "@import",
+        ] {
+            assert!(!page.contains(load), "{path} loads from elsewhere: {load}");
+        }
+    }
+}
