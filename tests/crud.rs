@@ -20,7 +20,7 @@ async fn a_list_has_data_meta_and_links() {
     assert_eq!(rows.len(), 5);
     for row in rows {
         let columns: Vec<_> = row.as_object().unwrap().keys().collect();
-        assert_eq!(columns, ["name", "id"]);
+        assert_eq!(columns, ["id", "name"]);
     }
     let ids: Vec<i64> = rows.iter().map(|row| row["id"].as_i64().unwrap()).collect();
     assert!(ids.is_sorted_by(|a, b| a > b), "{ids:?}");

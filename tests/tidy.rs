@@ -24,10 +24,21 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("spine", &["data", "template", "auth", "tenancy"]),
-    ("surfaces", &["rest", "accounts"]),
+    (
+        "surfaces",
+        &["rest", "graphql", "reports", "sql", "accounts"],
+    ),
     (
         "top",
-        &["reference", "front", "app", "serve", "main", "lib"],
+        &[
+            "reference",
+            "front",
+            "health",
+            "app",
+            "serve",
+            "main",
+            "lib",
+        ],
     ),
 ];
 

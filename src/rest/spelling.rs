@@ -680,9 +680,9 @@ fn writes() {
         ("PUT /clients/x", r#"{"name":"y"}"#, "not-found []"),
         ("PUT /loose/1", r#"{"a":1}"#, "not-found []"),
         (
-            "POST /orders?include=client",
+            "POST /orders?fields=n&include=client&fields[client]=name",
             r#"{"n":1}"#,
-            r#"invalid-parameter ["include"]"#,
+            r#"with t as (insert into "x"."orders" as t ("n") select r."n" from @json_to_recordset($1::@json) as r("n" @"int4") returning t.*) select t."n", (select @row_to_json(t2) from (select t1."name" as "name" from "x"."clients" as t1 where t1."id" op(=) t."clientid") as t2), t."id" from t <- [{"n":1}]"#,
         ),
         (
             "POST /orders?on_conflict=n",
