@@ -33,10 +33,25 @@ struct TenantState {
     template_version: i64,
     /// Bytes on disk of its tables and indexes; null while it is not ready
     size_bytes: Option<i64>,
+    /// How far the copy is while it is being made; null otherwise
+    progress: Option<Progress>,
+}
+
+/// How far a copy is.
+#[derive(Object)]
+struct Progress {
+    /// `queued` or `copying`
+    stage: String,
+    /// Copies that are made before this one
+    ahead: usize,
 }
 
 impl TenantState {
-    fn of(tenant: &tenant::Model, size_bytes: Option<i64>) -> Self {
+    fn of(
+        tenant: &tenant::Model,
+        size_bytes: Option<i64>,
+        progress: Option<(&str, usize)>,
+    ) -> Self {
         Self {
             id: tenant.id,
             schema: tenant.schema.clone(),
@@ -44,6 +59,10 @@ impl TenantState {
             created_at: tenant.created_at,
             template_version: tenant.template_version,
             size_bytes,
+            progress: progress.map(|(stage, ahead)| Progress {
+                stage: stage.to_owned(),
+                ahead,
+            }),
         }
     }
 }
@@ -61,7 +80,11 @@ impl TenantApi {
             tenant::Status::Ready => tenancy.size(&key.0).await?,
             _ => None,
         };
-        Ok(Json(TenantState::of(&key.0, size)))
+        Ok(Json(TenantState::of(
+            &key.0,
+            size,
+            tenancy.progress(key.0.id),
+        )))
     }
 
     /// Delete the tenant: its schema, its role, its sessions
@@ -73,7 +96,7 @@ impl TenantApi {
         tenancy: Data<&Arc<Tenancy>>,
         admin: TenantAdmin,
     ) -> Result<Json<TenantState>, Problem> {
-        let was = TenantState::of(&admin.tenant, None);
+        let was = TenantState::of(&admin.tenant, None, None);
         tenancy.remove(&admin.tenant).await?;
         Ok(Json(was))
     }
