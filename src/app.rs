@@ -26,7 +26,7 @@ use crate::{
     reference::problems::{self, PublicUrl},
     rest,
     template::Template,
-    tenancy::{Tenancy, operations::TenantApi, spares::Stock},
+    tenancy::{Tenancy, certificate::Seal, operations::TenantApi, spares::Stock},
 };
 
 /// How often what has expired is removed.
@@ -100,6 +100,7 @@ impl App {
                 count: settings.spares as usize,
                 bytes: settings.spares_disk * 1_000_000,
             },
+            Seal::new(&secrets.server),
         );
         let spine = Spine::new(tenants.clone(), &secrets.server, make_secret());
         let metrics = Arc::new(Metrics::default());

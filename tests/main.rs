@@ -5,6 +5,7 @@ mod harness;
 
 mod accounts;
 mod auth;
+mod certificate;
 mod crud;
 mod isolation;
 mod problems;

@@ -16,11 +16,13 @@ use crate::{
     template::Template,
 };
 
+pub mod certificate;
 pub mod operations;
 mod progress;
 pub mod spares;
 mod steps;
 
+use certificate::Seal;
 use progress::Progress;
 use spares::Stock;
 
@@ -55,6 +57,7 @@ pub struct Tenancy {
     stock: Stock,
     spare_taken: Notify,
     progress: Progress,
+    seal: Seal,
 }
 
 impl Tenancy {
@@ -65,6 +68,7 @@ impl Tenancy {
         tenants: Tenants,
         template: Template,
         stock: Stock,
+        seal: Seal,
     ) -> Self {
         Self {
             db,
@@ -75,6 +79,7 @@ impl Tenancy {
             stock,
             spare_taken: Notify::new(),
             progress: Progress::default(),
+            seal,
         }
     }
 

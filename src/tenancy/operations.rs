@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use poem::web::Data;
-use poem_openapi::{Object, OpenApi, payload::Json};
+use poem_openapi::{Object, OpenApi, payload::Json, types::Any};
+use serde_json::Value;
 
 use crate::{
     auth::{
@@ -99,5 +100,25 @@ impl TenantApi {
         let was = TenantState::of(&admin.tenant, None, None);
         tenancy.remove(&admin.tenant).await?;
         Ok(Json(was))
+    }
+
+    /// The certificate: is the tenant still what the template was?
+    ///
+    /// Compared kind by kind and table by table, the rows of `users` left out, and signed with
+    /// Ed25519 over the certificate without `signature`, as JSON with sorted members (RFC 8785).
+    #[oai(path = "/tenant/certificate", method = "get")]
+    async fn certificate(
+        &self,
+        tenancy: Data<&Arc<Tenancy>>,
+        admin: TenantAdmin,
+    ) -> Result<Json<Any<Value>>, Problem> {
+        crate::auth::usable(&admin.tenant)?;
+        Ok(Json(Any(tenancy.certify(&admin.tenant).await?)))
+    }
+
+    /// The public key of all certificates, as a JSON Web Key
+    #[oai(path = "/certificate-key", method = "get")]
+    async fn certificate_key(&self, tenancy: Data<&Arc<Tenancy>>) -> Json<Any<Value>> {
+        Json(Any(tenancy.certificate_key()))
     }
 }
