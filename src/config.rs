@@ -134,6 +134,16 @@ pub struct Settings {
     )]
     pub spares_disk: u64,
 
+    /// Hours after which a tenant is removed; 0 for never. Answers say when in the header Sunset
+    #[arg(
+        long,
+        env = "SANDLOT_TENANT_TTL",
+        default_value_t = 0,
+        value_name = "HOURS",
+        global = true
+    )]
+    pub tenant_ttl: u32,
+
     /// Connections that all tenants together may hold; the own PostgreSQL allows 40 more
     #[arg(long, env = "SANDLOT_CONNECTIONS", default_value_t = 80, value_parser = clap::value_parser!(u32).range(4..=5000), value_name = "N", global = true)]
     pub connections: u32,

@@ -165,8 +165,20 @@ impl Tenancy {
                     tracing::warn!(%problem, "unfinished tenants could not be looked for");
                 }
             }
+            if let Err(problem) = self.expire().await {
+                tracing::warn!(%problem, "tenants whose time is over could not be removed");
+            }
             tokio::time::sleep(EVERY).await;
         }
+    }
+
+    /// Removes tenants whose time is over.
+    async fn expire(&self) -> Result<(), Problem> {
+        for tenant in self.directory.expired(Utc::now()).await? {
+            tracing::info!(tenant = tenant.id, schema = tenant.schema, "a tenant's time is over");
+            self.remove(&tenant).await?;
+        }
+        Ok(())
     }
 
     async fn unfinished(&self) -> Result<Vec<i64>, Problem> {
