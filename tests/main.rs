@@ -12,4 +12,5 @@ mod reference;
 mod rubbish;
 mod strangers;
 mod template;
+mod template_load;
 mod tidy;
