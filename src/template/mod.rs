@@ -135,6 +135,14 @@ impl Template {
             })
     }
 
+    /// Bytes on disk of the template's tables and indexes.
+    ///
+    /// # Errors
+    /// `service-unavailable` if the database is out of reach.
+    pub async fn size(&self) -> Result<u64, Problem> {
+        Ok(versions::size(&self.tenants).await?)
+    }
+
     /// Whether the template is there and whole.
     ///
     /// # Errors
