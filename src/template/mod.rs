@@ -17,6 +17,7 @@ use crate::{
     problem::{Kind, Problem},
 };
 
+pub mod load;
 mod seeding;
 mod versions;
 
