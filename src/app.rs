@@ -84,8 +84,8 @@ impl App {
             .await
             .map_err(|problem| anyhow::anyhow!("{problem}"))?;
 
-        let ttl = (settings.tenant_ttl > 0)
-            .then(|| TimeDelta::hours(i64::from(settings.tenant_ttl)));
+        let ttl =
+            (settings.tenant_ttl > 0).then(|| TimeDelta::hours(i64::from(settings.tenant_ttl)));
         let directory = Directory::new(db.clone(), ttl);
         let auth = Auth::new(
             db.clone(),

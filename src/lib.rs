@@ -73,6 +73,7 @@ pub mod failure;
 pub mod front;
 pub mod health;
 pub mod log;
+pub mod operate;
 pub mod platform;
 pub mod postgres;
 pub mod problem;
