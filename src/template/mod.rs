@@ -6,11 +6,7 @@ use anyhow::Context as _;
 use migration::MigratorTrait as _;
 use parking_lot::RwLock;
 use sea_orm::{ConnectOptions, Database};
-use tenants::{
-    Tenants,
-    certify::Digest,
-    script,
-};
+use tenants::{Tenants, certify::Digest, script};
 
 use crate::{
     config::Settings,
@@ -91,9 +87,7 @@ impl Template {
                 Err(error) => return Err(failed(error)),
             };
             // In the transaction that copied, so this is what was copied.
-            let rows = versions::rows(&*fill)
-                .await
-                .map_err(tenants::Error::from)?;
+            let rows = versions::rows(&*fill).await.map_err(tenants::Error::from)?;
             if rows == version.rows {
                 fill.commit().await?;
                 return Ok(version.number);

@@ -43,7 +43,10 @@ pub async fn fill(tenants: &Tenants, settings: &Settings) -> anyhow::Result<()> 
         settings.template_seed, settings.template_scale
     );
     lease
-        .execute("insert into _sandlot.template (source) values ($1)", &[&source])
+        .execute(
+            "insert into _sandlot.template (source) values ($1)",
+            &[&source],
+        )
         .await?;
     lease.commit().await?;
     bar.finish();
