@@ -5,11 +5,14 @@ mod harness;
 
 mod accounts;
 mod auth;
+mod certificate;
 mod crud;
 mod isolation;
 mod problems;
 mod reference;
 mod rubbish;
+mod spares;
 mod strangers;
 mod template;
+mod template_load;
 mod tidy;
