@@ -8,6 +8,7 @@ use crate::data::request::{
     Conflict, Count, Create, Delete, Filter, Item, List, One, Operator, Order, Page, Request, Rows,
     Update,
 };
+use crate::edge::headers::prefers;
 use crate::problem::{Kind, Problem};
 
 /// Rows of a page if nothing is said.
@@ -98,12 +99,7 @@ impl Headers<'_> {
 
     /// Whether `Prefer` says `name=value` (RFC 7240).
     pub fn prefers(&self, name: &str, value: &str) -> bool {
-        self.prefer.unwrap_or("").split([',', ';']).any(|part| {
-            part.split_once('=').is_some_and(|(n, v)| {
-                n.trim().eq_ignore_ascii_case(name)
-                    && v.trim().trim_matches('"').eq_ignore_ascii_case(value)
-            })
-        })
+        prefers(self.prefer, name, value)
     }
 
     fn is_json(&self) -> bool {
