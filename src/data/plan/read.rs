@@ -170,6 +170,7 @@ impl Scope<'_> {
                     read.single = related.kind != RelationKind::Children;
                     if read.single {
                         read.order.clear();
+                        (read.limit, read.offset) = (None, 0);
                     }
                     if !keys.insert(key.clone()) {
                         return Err(Problem::new(Kind::InvalidParameter)
