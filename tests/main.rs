@@ -6,6 +6,7 @@ mod harness;
 mod accounts;
 mod auth;
 mod crud;
+mod graphql;
 mod isolation;
 mod problems;
 mod reference;
