@@ -16,8 +16,6 @@ pub enum Request {
     Update(Update),
     /// One row by its key, taken away.
     Delete(Delete),
-    /// Figures over many rows.
-    Aggregate(Aggregate),
 }
 
 impl Request {
@@ -29,7 +27,6 @@ impl Request {
             Self::Create(create) => &create.table,
             Self::Update(update) => &update.table,
             Self::Delete(delete) => &delete.table,
-            Self::Aggregate(aggregate) => &aggregate.table,
         }
     }
 
@@ -137,54 +134,6 @@ pub struct Delete {
     pub key: Vec<String>,
     /// What the answer shows of the row that was.
     pub select: Vec<Item>,
-}
-
-/// Figures over many rows: one row, its members named `0`, `1`, .. after the measures.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Aggregate {
-    /// Table or view.
-    pub table: String,
-    /// What must hold of a row that counts.
-    pub filter: Option<Filter>,
-    /// What is measured.
-    pub measures: Vec<Measure>,
-}
-
-/// One figure over many rows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Measure {
-    /// Which.
-    pub summary: Summary,
-    /// Of which column; the rows themselves are counted where there is none.
-    pub column: Option<String>,
-}
-
-/// How many values become one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Summary {
-    /// How many there are.
-    Count,
-    /// Their sum; null where there is none.
-    Sum,
-    /// Their mean.
-    Avg,
-    /// The least of them.
-    Min,
-    /// The greatest of them.
-    Max,
-}
-
-impl Summary {
-    /// Its name, here and in SQL.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Count => "count",
-            Self::Sum => "sum",
-            Self::Avg => "avg",
-            Self::Min => "min",
-            Self::Max => "max",
-        }
-    }
 }
 
 /// One part of what a row shows.

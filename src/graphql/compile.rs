@@ -8,7 +8,7 @@ use super::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::data::body::{Body, Cell};
 use crate::data::request::{
     Aggregate, Count, Create, Delete, Filter, Item, List, Measure, One, Operator, Order, Page,
-    Place, Request, Rows, Summary, Update,
+    Place, Request, Rows, Function, Update,
 };
 use crate::problem::{Kind, Problem};
 use apollo_compiler::executable::{Directive, Field, Selection, SelectionSet};
@@ -121,11 +121,14 @@ impl<'a> Compiler<'a> {
         let name = self.shape.definition(table).name.clone();
         if root == Root::Aggregate {
             let (figures, measures) = self.figures(table, &sets(fields));
-            let filter = self.filter(table, field);
             let request = Request::Aggregate(Aggregate {
                 table: name,
-                filter,
+                rows: Rows {
+                    filter: self.filter(table, field),
+                    ..Rows::default()
+                },
                 measures,
+                ..Aggregate::default()
             });
             return Ok(Source::Figures(Box::new(request), figures));
         }
@@ -273,22 +276,28 @@ impl<'a> Compiler<'a> {
         let shape = &self.shape.tables[table];
         let definition = self.shape.definition(table);
         let mut measures = Vec::new();
-        let mut measure = |summary: Summary, column: Option<String>| {
-            measures.push(Measure { summary, column });
+        let mut measure = |function: Function, column: Option<String>| {
+            measures.push(Measure {
+                key: measures.len().to_string(),
+                at: Place::from(function.name()),
+                function,
+                column,
+                distinct: false,
+            });
             measures.len() - 1
         };
         let mut figures = Vec::new();
         for (key, fields) in self.collect(sets) {
             let key = key.to_owned();
-            let summary = match fields[0].name.as_str() {
+            let function = match fields[0].name.as_str() {
                 "count" => {
-                    figures.push(Figure::Measure(key, measure(Summary::Count, None)));
+                    figures.push(Figure::Measure(key, measure(Function::Count, None)));
                     continue;
                 }
-                "sum" => Summary::Sum,
-                "avg" => Summary::Avg,
-                "min" => Summary::Min,
-                "max" => Summary::Max,
+                "sum" => Function::Sum,
+                "avg" => Function::Avg,
+                "min" => Function::Min,
+                "max" => Function::Max,
                 _ => {
                     let name = format!("\"{}Aggregate\"", shape.name);
                     figures.push(Figure::Constant(key, name));
@@ -302,10 +311,10 @@ impl<'a> Compiler<'a> {
                 inside.push(match column {
                     Some(column) => {
                         let column = definition.columns[column.position].name.clone();
-                        Figure::Measure(key.to_owned(), measure(summary, Some(column)))
+                        Figure::Measure(key.to_owned(), measure(function, Some(column)))
                     }
                     None => {
-                        let sums = matches!(summary, Summary::Sum | Summary::Avg);
+                        let sums = matches!(function, Function::Sum | Function::Avg);
                         let ending = if sums { "Sums" } else { "Bounds" };
                         let name = format!("\"{}{ending}\"", shape.name);
                         Figure::Constant(key.to_owned(), name)

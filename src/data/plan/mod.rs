@@ -3,7 +3,6 @@
 //! Everything that can be refused without a row is refused here. A plan holds positions in its
 //! catalog, never names that a client sent.
 
-mod aggregate;
 mod conditions;
 mod filter;
 mod read;
@@ -14,7 +13,7 @@ pub(super) use read::order_text;
 pub use rules::{Reach, Refusal, Rules, Secret, Special, brief};
 
 use super::catalog::Catalog;
-use super::request::{Count, Operator, Place, Request, Summary, Which};
+use super::request::{Count, Operator, Place, Request, Which};
 use crate::problem::Problem;
 use std::sync::Arc;
 
@@ -94,15 +93,6 @@ pub enum Output {
         key: String,
         /// JSON text.
         json: String,
-    },
-    /// A figure over all rows, which makes one row of them.
-    Measure {
-        /// The member's name.
-        key: String,
-        /// Which figure.
-        summary: Summary,
-        /// Of which column; of the rows themselves if `None`.
-        column: Option<usize>,
     },
 }
 
@@ -251,7 +241,6 @@ pub fn plan(
         Request::Create(create) => Step::Insert(scope.create(table, create)?),
         Request::Update(update) => scope.update(table, update)?,
         Request::Delete(delete) => Step::Delete(scope.delete(table, delete)?),
-        Request::Aggregate(aggregate) => Step::Read(scope.aggregate(table, aggregate)?),
     };
     Ok(Plan {
         catalog: catalog.clone(),

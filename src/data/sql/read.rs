@@ -3,7 +3,7 @@
 use super::{Shown, Spelling, Statement, table_of};
 use crate::data::catalog::{Catalog, Type, types::oid};
 use crate::data::plan::{Output, Predicate, Read, Sort, SortBy};
-use crate::data::request::{Count, Place, Summary};
+use crate::data::request::{Count, Place};
 use crate::data::writer::Writer;
 
 /// The rows of a page, or the one row.
@@ -120,22 +120,6 @@ impl Spelling<'_> {
                     constant: Some(json.clone()),
                     column: None,
                 },
-                Output::Measure {
-                    key,
-                    summary,
-                    column,
-                } => {
-                    // The type of a sum is not that of its column.
-                    self.push("pg_catalog.to_json(");
-                    self.measure(table, alias, *summary, *column);
-                    self.push(")::pg_catalog.text");
-                    Shown {
-                        key: Some(key.clone()),
-                        writer: Writer::Other,
-                        constant: None,
-                        column: None,
-                    }
-                }
             });
         }
         columns
@@ -180,14 +164,6 @@ impl Spelling<'_> {
                     self.bind(&ty, false, Some(json.clone()), &Place::from("fields"));
                     Some(key.as_str())
                 }
-                Output::Measure {
-                    key,
-                    summary,
-                    column,
-                } => {
-                    self.measure(read.table, &inner, *summary, *column);
-                    Some(key.as_str())
-                }
             };
             self.push(" as ");
             self.name(key.unwrap_or(""));
@@ -204,20 +180,6 @@ impl Spelling<'_> {
         self.page(read);
         self.push(") as ");
         self.push(&row);
-        self.push(")");
-    }
-
-    fn measure(&mut self, table: usize, alias: &str, summary: Summary, column: Option<usize>) {
-        self.push("pg_catalog.");
-        self.push(summary.name());
-        self.push("(");
-        match column {
-            Some(column) => {
-                let catalog = self.catalog;
-                self.column(alias, &table_of(catalog, table).columns[column]);
-            }
-            None => self.push("*"),
-        }
         self.push(")");
     }
 
