@@ -27,7 +27,7 @@ use crate::{
     reference::problems::{self, PublicUrl},
     rest,
     template::Template,
-    tenancy::{Tenancy, operations::TenantApi},
+    tenancy::{Tenancy, certificate::Seal, operations::TenantApi, spares::Stock},
 };
 
 /// How often what has expired is removed.
@@ -97,6 +97,11 @@ impl App {
             directory.clone(),
             tenants.clone(),
             template.clone(),
+            Stock {
+                count: settings.spares as usize,
+                bytes: settings.spares_disk * 1_000_000,
+            },
+            Seal::new(&secrets.server),
         );
         let spine = Spine::new(tenants.clone(), &secrets.server, make_secret());
         let metrics = Arc::new(Metrics::default());
@@ -136,7 +141,11 @@ impl App {
             if let Err(problem) = app.tenancy.remove_orphans().await {
                 tracing::warn!(%problem, "schemas without an owner could not be looked for");
             }
-            tokio::join!(app.tenancy.keep_finishing(), app.keep_sweeping());
+            tokio::join!(
+                app.tenancy.keep_finishing(),
+                app.tenancy.keep_spares(),
+                app.keep_sweeping(),
+            );
         })
     }
 

@@ -5,12 +5,14 @@ mod harness;
 
 mod accounts;
 mod auth;
+mod certificate;
 mod crud;
 mod graphql;
 mod isolation;
 mod problems;
 mod reference;
 mod rubbish;
+mod spares;
 mod strangers;
 mod template;
 mod tidy;

@@ -36,7 +36,7 @@ pub async fn explain(
     };
     if sqlstate::is_misfit(&error) {
         let found = match &plan.step {
-            Step::Read(_) => misfit_parameters(schema, plan, lease).await,
+            Step::Read(_) | Step::Summarize(_) => misfit_parameters(schema, plan, lease).await,
             _ => misfit_columns(schema, rules, plan, lease).await,
         };
         if let Some(problem) = found {

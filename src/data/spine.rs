@@ -199,8 +199,17 @@ impl Spine {
 
     async fn read(&self, ask: Ask<'_>, plan: &Plan, lease: &Lease) -> Result<Answer, Failure> {
         let statements = sql::statements(plan, &ask.identity.schema);
-        let (Step::Read(read), Some(statement)) = (&plan.step, statements.first()) else {
+        let Some(statement) = statements.first() else {
             return Ok(Answer::default());
+        };
+        let read_only = ask.rules.no_writes.is_some();
+        let Step::Read(read) = &plan.step else {
+            let outcome = run::read(lease, statement, ask.format, &[], read_only).await?;
+            return Ok(Answer {
+                body: outcome.body,
+                rows: outcome.rows,
+                ..Answer::default()
+            });
         };
         let sorted = read.order.iter().filter_map(|sort| match sort.by {
             SortBy::Column(column) => Some(column),
@@ -211,7 +220,6 @@ impl Spine {
         } else {
             Vec::new()
         };
-        let read_only = ask.rules.no_writes.is_some();
         let outcome = run::read(lease, statement, ask.format, &capture, read_only).await?;
         let total = total(&ask.identity.schema, plan, read, lease, &outcome).await?;
         let shown = read.offset.saturating_add(outcome.rows);
@@ -238,7 +246,8 @@ impl Plan {
     /// Whether running it may call what the tenant wrote: a view, a trigger.
     fn runs_tenants_code(&self) -> bool {
         let table = &self.catalog.tables[self.table];
-        table.kind.is_view() || (table.triggers && !matches!(self.step, Step::Read(_)))
+        table.kind.is_view()
+            || (table.triggers && !matches!(self.step, Step::Read(_) | Step::Summarize(_)))
     }
 }
 

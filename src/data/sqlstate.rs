@@ -25,12 +25,18 @@ pub fn is_moved(error: &Error) -> bool {
     }
 }
 
-/// Whether a value did not fit its type, so that probing may tell which.
+/// Whether a value may not have fitted its type, so that probing may tell which.
+///
+/// Some types' input functions complain of syntax, of names that do not exist or of limits.
 pub fn is_misfit(error: &Error) -> bool {
     error.db().is_some_and(|refused| {
-        let code = refused.code().code();
-        // A domain's check is of class 23 and names no constraint of the table.
-        code.starts_with("22") || (code == "23514" && refused.table().is_none())
+        match refused.code().code().split_at(2) {
+            ("42", "501") => false,
+            ("22" | "42" | "54" | "0A", _) => true,
+            // A domain's check is of class 23 and names no table.
+            ("23", "514") => refused.table().is_none(),
+            _ => false,
+        }
     })
 }
 
@@ -65,7 +71,7 @@ pub fn problem(error: Error, plan: &Plan, rules: &Rules, schema: &str) -> Proble
 
 impl Plan {
     fn is_read(&self) -> bool {
-        matches!(self.step, Step::Read(_))
+        matches!(self.step, Step::Read(_) | Step::Summarize(_))
     }
 
     /// The row of the catalogue for a write that a rule of the table refuses.
@@ -75,6 +81,7 @@ impl Plan {
             Step::Update(_) => Kind::UpdateFailed,
             Step::Delete(_) => Kind::DeletionFailed,
             Step::Read(_) => Kind::BadRequest,
+            Step::Summarize(_) => Kind::AggregationError,
         }
     }
 
@@ -111,6 +118,11 @@ fn other(refused: &DbError, plan: &Plan) -> Problem {
         } else {
             format!("A trigger, rule or expression of `{name}` failed{said}.")
         });
+    }
+    if matches!(plan.step, Step::Summarize(_)) {
+        return Problem::new(Kind::AggregationError).detail(format!(
+            "The aggregate over `{name}` failed in the database{said}."
+        ));
     }
     if plan.definition().kind.is_view() {
         return Problem::new(Kind::ViewExecutionError)

@@ -1,7 +1,7 @@
 //! From what stands in an HTTP request to a [`Request`]: addresses, parameters, bodies.
 
-use super::Call;
 use super::words::{decode, invalid, names, split, unquote};
+use super::{Call, csv};
 use crate::data::body::Body;
 use crate::data::plan::brief;
 use crate::data::request::{
@@ -102,9 +102,17 @@ impl Headers<'_> {
         prefers(self.prefer, name, value)
     }
 
-    fn is_json(&self) -> bool {
+    fn media_type(&self) -> String {
         let name = self.content_type.unwrap_or("").split(';').next();
-        let name = name.unwrap_or("").trim().to_ascii_lowercase();
+        name.unwrap_or("").trim().to_ascii_lowercase()
+    }
+
+    fn is_csv(&self) -> bool {
+        self.media_type() == "text/csv"
+    }
+
+    fn is_json(&self) -> bool {
+        let name = self.media_type();
         name == "application/json" || (name.starts_with("application/") && name.ends_with("+json"))
     }
 }
@@ -202,7 +210,7 @@ pub fn request(
         (Target::Rows { .. }, _) => {
             let create = Create {
                 table,
-                body: body(call)?,
+                body: body(call, true)?,
                 select,
                 conflict: parsed.conflict(&call.headers)?,
             };
@@ -210,7 +218,7 @@ pub fn request(
         }
         (_, "DELETE") => (Request::Delete(Delete { table, key, select }), None),
         _ => {
-            let body = body(call)?;
+            let body = body(call, false)?;
             let update = Update {
                 table,
                 key,
@@ -222,7 +230,10 @@ pub fn request(
     })
 }
 
-fn body(call: &Call<'_>) -> Result<Body, Problem> {
+fn body(call: &Call<'_>, rows: bool) -> Result<Body, Problem> {
+    if rows && call.headers.is_csv() {
+        return csv::read(call.body);
+    }
     if !call.headers.is_json() {
         return Err(Kind::UnsupportedMediaType.into());
     }

@@ -3,9 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
-use sea_orm::{ActiveValue::Set, DatabaseConnection, EntityTrait, IntoActiveModel};
+use sea_orm::{
+    ActiveValue::Set, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
+    sea_query::OnConflict,
+};
 use tenants::{Access, Identity, Tenants, names};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::{
     directory::{Directory, account, tenant},
@@ -13,14 +16,23 @@ use crate::{
     template::Template,
 };
 
+pub mod certificate;
 pub mod operations;
+mod progress;
+pub mod spares;
 mod steps;
+
+use certificate::Seal;
+use progress::Progress;
+use spares::Stock;
 
 /// How long a registration waits for the copy before it answers `provisioning`.
 const PATIENCE: Duration = Duration::from_secs(8);
 /// Copies that are made at once: making one keeps one core of the database busy.
 const AT_ONCE: usize = 2;
 
+/// How often a name is drawn for a copy before that is given up.
+const TRIES: usize = 20;
 /// How long measuring a tenant may take.
 const MEASURING: Duration = Duration::from_secs(2);
 /// Through the schema's dependencies, for a look by `relnamespace` reads the tables of all tenants.
@@ -42,6 +54,10 @@ pub struct Tenancy {
     template: Template,
     // Fair: whoever asks first is served first.
     slots: Semaphore,
+    stock: Stock,
+    spare_taken: Notify,
+    progress: Progress,
+    seal: Seal,
 }
 
 impl Tenancy {
@@ -51,6 +67,8 @@ impl Tenancy {
         directory: Directory,
         tenants: Tenants,
         template: Template,
+        stock: Stock,
+        seal: Seal,
     ) -> Self {
         Self {
             db,
@@ -58,6 +76,10 @@ impl Tenancy {
             tenants,
             template,
             slots: Semaphore::new(AT_ONCE),
+            stock,
+            spare_taken: Notify::new(),
+            progress: Progress::default(),
+            seal,
         }
     }
 
@@ -66,17 +88,16 @@ impl Tenancy {
         &self.db
     }
 
-    /// Records a tenant of the account and makes its copy, in the background if it takes long.
+    /// Makes a recorded tenant's copy, in the background if it takes long.
     ///
     /// Returns the tenant as it is after a short wait, and the key of its first user once it is ready.
     ///
     /// # Errors
     /// `service-unavailable` if the platform's database is out of reach.
-    pub async fn make_for(
+    pub async fn make(
         self: &Arc<Self>,
-        account: &account::Model,
+        tenant: tenant::Model,
     ) -> Result<(tenant::Model, Option<String>), Problem> {
-        let tenant = self.record(account).await?;
         // A client that goes away does not stop the making.
         let making = tokio::spawn({
             let tenancy = Arc::clone(self);
@@ -129,42 +150,58 @@ impl Tenancy {
         }
     }
 
-    /// Inserts the record, under a schema name that nobody has.
-    async fn record(&self, account: &account::Model) -> Result<tenant::Model, Problem> {
-        let mut tries = 0;
-        loop {
+    /// How far the making of a copy is, if this server makes it: the stage, and how many are before it.
+    pub fn progress(&self, id: i64) -> Option<(&'static str, usize)> {
+        self.progress.of(id)
+    }
+
+    /// Inserts the record of a tenant, under a schema name that nobody has, and gives it a spare if there is one.
+    ///
+    /// `db` is a transaction: a spare is taken with the record or not at all.
+    ///
+    /// # Errors
+    /// `service-unavailable` if the platform's database is out of reach.
+    pub async fn record(
+        &self,
+        db: &DatabaseTransaction,
+        account: &account::Model,
+    ) -> Result<tenant::Model, Problem> {
+        let version = self.template.version();
+        let spare = spares::take(db, version).await?;
+        self.spare_taken.notify_one();
+        let (spare, role) = match spare {
+            Some(spare) => (Some(spare.schema), spare.role),
+            None => (None, names::fresh_role()),
+        };
+        // Six digits: with thousands of tenants of one name, some draw twice.
+        for _ in 0..TRIES {
             let row = tenant::ActiveModel {
                 account_id: Set(account.id),
-                schema: Set(names::schema_for(
-                    &account.email,
-                    rand::random_range(0..1_000_000),
-                )),
-                role: Set(names::fresh_role()),
+                schema: Set(names::schema_for(&account.email, names::fresh_digits())),
+                role: Set(role.clone()),
+                spare: Set(spare.clone()),
                 api_key: Set(format!("ak_{}", hex::encode(rand::random::<[u8; 16]>()))),
                 status: Set(tenant::Status::Provisioning),
-                template_version: Set(self.template.version()),
+                template_version: Set(version),
                 open_signup: Set(true),
                 created_at: Set(Utc::now()),
                 ..Default::default()
             };
-            match tenant::Entity::insert(row)
-                .exec_with_returning(&self.db)
-                .await
-            {
-                Ok(tenant) => return Ok(tenant),
-                // Six digits: with thousands of tenants of one name, some draw twice.
-                Err(error)
-                    if tries < 20
-                        && matches!(
-                            error.sql_err(),
-                            Some(sea_orm::SqlErr::UniqueConstraintViolation(_))
-                        ) =>
-                {
-                    tries += 1;
-                }
-                Err(error) => return Err(error.into()),
+            let inserted = tenant::Entity::insert(row)
+                .on_conflict(
+                    OnConflict::column(tenant::Column::Schema)
+                        .do_nothing()
+                        .to_owned(),
+                )
+                .exec_with_returning(db)
+                .await;
+            match inserted {
+                Err(DbErr::RecordNotInserted | DbErr::RecordNotFound(_)) => {}
+                outcome => return Ok(outcome?),
             }
         }
+        Err(Problem::new(Kind::ServiceUnavailable)
+            .detail("No free name was found for the copy. Try it again."))
     }
 }
 

@@ -5,6 +5,7 @@
 //! number that the planner needs to see. Names are quoted and, as tenants may define functions
 //! and operators of any name in their schema, always qualified.
 
+mod aggregate;
 mod filter;
 mod read;
 mod write;
@@ -58,6 +59,7 @@ pub struct Shown {
 pub fn statements(plan: &Plan, schema: &str) -> Vec<Statement> {
     match &plan.step {
         Step::Read(read) => vec![read::list(&plan.catalog, schema, read)],
+        Step::Summarize(summary) => vec![aggregate::summary(plan, schema, summary)],
         Step::Insert(insert) => insert
             .runs
             .iter()
@@ -154,6 +156,22 @@ impl<'a> Spelling<'a> {
         self.push(alias);
         self.push(".");
         self.name(&column.name);
+    }
+
+    /// The column as operators take it: those that are there for any enum, array or range do not
+    /// see through a domain.
+    fn operand(&mut self, alias: &str, column: &Column) {
+        self.column(alias, column);
+        let base = column.ty.base();
+        let general = matches!(
+            base.kind,
+            TypeKind::Enum(_) | TypeKind::Array(_) | TypeKind::Range
+        );
+        if general && matches!(column.ty.kind, TypeKind::Domain(_)) {
+            let name = self.type_name(base);
+            self.push("::");
+            self.push(&name);
+        }
     }
 
     fn alias(&mut self) -> String {
