@@ -7,8 +7,8 @@ use super::shape::{Root, Shape, Ty};
 use super::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::data::body::{Body, Cell};
 use crate::data::request::{
-    Aggregate, Count, Create, Delete, Filter, Item, List, Measure, One, Operator, Order, Page,
-    Place, Request, Rows, Function, Update,
+    Aggregate, Count, Create, Delete, Filter, Function, Item, List, Measure, One, Operator, Order,
+    Page, Place, Request, Rows, Update,
 };
 use crate::problem::{Kind, Problem};
 use apollo_compiler::executable::{Directive, Field, Selection, SelectionSet};
@@ -490,7 +490,7 @@ impl<'a> Compiler<'a> {
         });
         Body {
             rows: vec![cells.collect()],
-            many: false,
+            ..Body::default()
         }
     }
 }
