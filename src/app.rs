@@ -20,6 +20,7 @@ use crate::{
     directory::Directory,
     edge::metrics::Metrics,
     front,
+    graphql::{self, Graphql},
     health::{self, Health},
     platform::{self, Secrets},
     problem::{Kind, Problem},
@@ -183,6 +184,7 @@ pub fn routes(
         .at("/api_docs", get(problems::page))
         .at("/api_docs/problems.md", get(problems::plain))
         .at("/openapi.json", get(openapi.data(document.to_string())))
+        .at(graphql::PATH, Graphql::new(public_url))
         .nest_no_strip(rest::BASE, rest::Rest)
         .nest("/api", service())
         .data(Arc::clone(&app.health))

@@ -71,6 +71,7 @@ pub mod directory;
 pub mod edge;
 pub mod failure;
 pub mod front;
+pub mod graphql;
 pub mod health;
 pub mod log;
 pub mod operate;

@@ -7,6 +7,7 @@ mod accounts;
 mod auth;
 mod certificate;
 mod crud;
+mod graphql;
 mod isolation;
 mod problems;
 mod reference;

@@ -103,6 +103,8 @@ async fn strangers_get_nowhere() {
             (method.parse().unwrap(), (*path).to_owned(), body)
         })
         .collect();
+    let query = Some(json!({"query": "{ clients { id } }"}));
+    calls.push((Method::POST, "/api/v1/graphql".to_owned(), query));
     calls.extend(
         data_calls()
             .into_iter()

@@ -21,6 +21,13 @@ pub async fn explain(
                 run::MAX_ANSWER >> 20
             ));
         }
+        Failure::Missed => {
+            return match &plan.step {
+                Step::Insert(_) => Problem::new(Kind::CreationFailed)
+                    .detail("The database took the row and kept nothing of it."),
+                _ => no_such_row(plan),
+            };
+        }
         Failure::Moved(None) => {
             return Problem::new(Kind::ServiceUnavailable)
                 .detail("The table was being changed meanwhile. Try it again.");
