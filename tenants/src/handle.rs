@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::Mutex, time::timeout};
+use tokio_postgres::Client;
 
 use crate::{
     connect::{Door, Identity},
@@ -19,6 +20,7 @@ pub struct Tenants(Arc<Inner>);
 struct Inner {
     settings: Settings,
     platform_role: String,
+    door: Door,
     tenant_pool: Pool,
     platform_pool: Pool,
     /// For what must not wait behind a clone: ending backends, and asking whether the server is there.
@@ -26,8 +28,8 @@ struct Inner {
     healing: Mutex<()>,
 }
 
-/// Connections of the watch pool.
-const WATCHERS: usize = 2;
+/// Connections of the watch pool; one of them is the guard's for good.
+const WATCHERS: usize = 3;
 
 impl Tenants {
     /// Takes note of `settings`; connects when the first connection is asked for. Needs a tokio runtime around it.
@@ -65,7 +67,7 @@ impl Tenants {
         // A quarter of the places is for tenants that have none, so that busy ones can't take all.
         let cap = limits.connections.max(1);
         let tenant_pool = Pool::new(
-            door,
+            door.clone(),
             share(cap, limits.per_tenant.clamp(1, cap), cap / 4),
             Some(watch_pool.clone()),
         );
@@ -73,6 +75,7 @@ impl Tenants {
         Ok(Self(Arc::new(Inner {
             settings,
             platform_role,
+            door,
             tenant_pool,
             platform_pool,
             watch_pool,
@@ -124,6 +127,15 @@ impl Tenants {
     /// A connection of the platform itself, with nothing in its `search_path`. Never runs a tenant's code (I3).
     pub async fn platform(&self) -> Result<Lease, Error> {
         self.0.platform_pool.lease_own(Access::Write).await
+    }
+
+    /// A connection that is logged in as `identity` and belongs to no pool: for trying out, from outside, what the
+    /// role may do. Refused where the role's own limit is reached.
+    ///
+    /// # Errors
+    /// [`Error::Busy`], [`Error::Unreachable`], [`Error::Refused`].
+    pub async fn session(&self, identity: &Identity) -> Result<Client, Error> {
+        Ok(self.0.door.open(identity).await?.client)
     }
 
     /// Whether the server answers.
