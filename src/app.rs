@@ -135,7 +135,11 @@ impl App {
             if let Err(problem) = app.tenancy.remove_orphans().await {
                 tracing::warn!(%problem, "schemas without an owner could not be looked for");
             }
-            tokio::join!(app.tenancy.keep_finishing(), app.keep_sweeping());
+            tokio::join!(
+                app.tenancy.keep_finishing(),
+                app.keep_sweeping(),
+                app.tenants.keep_guard()
+            );
         })
     }
 
@@ -217,14 +221,14 @@ fn tenants(
     databases: &Databases,
     secrets: Option<&Secrets>,
 ) -> anyhow::Result<Tenants> {
-    let credentials = match (&databases.embedded, secrets) {
-        (None, Some(secrets)) => Credentials::Derived(secrets.server),
+    let credentials = match (databases.own, secrets) {
+        (false, Some(secrets)) => Credentials::Derived(secrets.server),
         // Nobody but this server reaches the socket of an own Postgres.
         _ => Credentials::Trust,
     };
-    let platform_database = match &databases.embedded {
-        Some(_) => Some(databases::PLATFORM.to_owned()),
-        None => databases
+    let platform_database = match databases.own {
+        true => Some(databases::PLATFORM.to_owned()),
+        false => databases
             .platform_url
             .parse::<tokio_postgres::Config>()?
             .get_dbname()

@@ -5,6 +5,7 @@ mod harness;
 
 mod accounts;
 mod auth;
+mod check;
 mod crud;
 mod isolation;
 mod problems;

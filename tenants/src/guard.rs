@@ -18,8 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Looks between two renewals of the guard's own locks; in between nobody can rebuild the catalogs it reads.
 const RENEWAL: u32 = 30;
 
-/// One role's part of the lock table, as a divisor. Room for a schema of a thousand tables on an own server.
+/// One role's part of the lock table: this divisor's, and at most so many locks, which a schema of a thousand tables
+/// does not need.
 const PART_OF_ONE: i64 = 8;
+const MOST_OF_ONE: i64 = 4096;
 /// All tenants' part; the rest is for those who mend.
 const PART_OF_ALL: i64 = 2;
 
@@ -34,31 +36,41 @@ const TAKE_POST: &str = "begin isolation level read committed, read only;
 /// Functions instead of views, which would lock what they read. Locks on the fast path take no place in the table.
 const LOOK: &str = "
     select s.pid, s.usesysid, pg_catalog.pg_get_userbyid(s.usesysid)::pg_catalog.text,
-           coalesce(l.held, 0), coalesce(l.noted, 0), l.transaction
+           coalesce(l.held, 0), coalesce(l.noted, 0), l.transaction,
+           case when l.waits then pg_catalog.pg_blocking_pids(s.pid) else '{}' end,
+           (select c.relowner from pg_catalog.pg_class c where c.oid = l.wanted)
     from pg_catalog.pg_stat_get_activity(null) s
     left join (
         select pid,
                pg_catalog.count(*) filter (where mode <> 'SIReadLock' and not fastpath) as held,
                pg_catalog.count(*) filter (where mode = 'SIReadLock') as noted,
-               pg_catalog.min(virtualxid) filter (where locktype = 'virtualxid') as transaction
+               pg_catalog.min(virtualxid) filter (where locktype = 'virtualxid') as transaction,
+               pg_catalog.bool_or(not granted) as waits,
+               pg_catalog.min(relation) filter (where not granted and locktype = 'relation') as wanted
         from pg_catalog.pg_lock_status() group by pid) l on l.pid = s.pid
     where s.datid = $1 and s.usesysid is not null";
 
 const END: &str = "select pg_catalog.pg_terminate_backend(s.pid)
     from pg_catalog.pg_stat_get_activity($1) s where s.usesysid = $2";
 
-/// What one session of a tenant holds.
-#[derive(Clone, Debug, PartialEq)]
+/// What one session holds, and whom it waits for.
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Held {
     pid: i32,
     role: u32,
     name: String,
+    /// Whether the role is a tenant's; nobody else's session is ended.
+    tenant: bool,
     /// Entries of the lock table.
     locks: i64,
     /// Entries of the table of predicate locks (serializable transactions).
     predicates: i64,
     /// Its transaction, if it is in one.
     transaction: Option<String>,
+    /// Sessions that it waits for.
+    blockers: Vec<i32>,
+    /// Who owns the table that it waits for, if it is a table.
+    owner: Option<u32>,
 }
 
 /// How much there is.
@@ -79,6 +91,8 @@ struct Post {
     bounds: Bounds,
     /// Transactions that the look before saw, and how often in a row the queue was too full.
     before: HashSet<String>,
+    /// Who waited for whom then.
+    waits: HashSet<(i32, i32)>,
     full: u32,
     looks: u32,
 }
@@ -87,7 +101,8 @@ impl Tenants {
     /// Looks once a second, for ever, and ends sessions of tenants that take too much of what everybody shares.
     ///
     /// A tenant's role may hold an eighth of the lock table, all of them a half; then the largest holder's session is
-    /// terminated. When unread notifications fill a hundredth of their queue, sessions that keep them unread are.
+    /// terminated. So is one that another role has been waiting for since the look before, on what is not its own. When
+    /// unread notifications fill a hundredth of their queue, sessions that keep them unread are.
     pub async fn keep_guard(&self) {
         let mut post = None;
         loop {
@@ -142,6 +157,7 @@ impl Post {
                 predicates: row.get(2),
             },
             before: HashSet::new(),
+            waits: HashSet::new(),
             full: 0,
             looks: 0,
             lease,
@@ -159,22 +175,30 @@ impl Post {
             .map(|row| Held {
                 pid: row.get(0),
                 role: row.get(1),
+                tenant: is_role(row.get(2)),
                 name: row.get(2),
                 locks: row.get(3),
                 predicates: row.get(4),
                 transaction: row.get(5),
+                blockers: row.get(6),
+                owner: row.get(7),
             })
-            .filter(|held| is_role(&held.name))
             .collect();
         let usage: f64 = self.lease.query_one(&self.queue, &[]).await?.get(0);
         self.full = if usage > QUEUE { self.full + 1 } else { 0 };
-        let mut hogs = hogs(&held, self.bounds);
-        hogs.extend(deaf(&held, &self.before, self.full));
+        let (own, foreign): (Vec<Held>, Vec<Held>) =
+            held.iter().cloned().partition(|held| held.tenant);
+        let mut hogs = hogs(&own, self.bounds);
+        hogs.extend(deaf(&own, &self.before, self.full));
+        hogs.extend(in_the_way(&own, &foreign, &self.waits));
+        hogs.sort_unstable();
+        hogs.dedup();
         for pid in &hogs {
             if let Some(hog) = held.iter().find(|held| held.pid == *pid) {
                 self.end(tenants, hog).await?;
             }
         }
+        self.waits = waits(&held).collect();
         self.before = held.into_iter().filter_map(|h| h.transaction).collect();
         self.looks += 1;
         if hogs.is_empty() && self.looks.is_multiple_of(RENEWAL) {
@@ -224,7 +248,7 @@ fn hogs(held: &[Held], bounds: Bounds) -> Vec<i32> {
         let mut all: i64 = by_role.values().sum();
         for session in largest {
             let role = by_role.entry(session.role).or_default();
-            if *role > whole / PART_OF_ONE || all > whole / PART_OF_ALL {
+            if *role > (whole / PART_OF_ONE).min(MOST_OF_ONE) || all > whole / PART_OF_ALL {
                 *role -= of(session);
                 all -= of(session);
                 ended.push(session.pid);
@@ -249,12 +273,42 @@ fn predicates(held: &Held) -> i64 {
 fn deaf(held: &[Held], before: &HashSet<String>, full: u32) -> Vec<i32> {
     let old = |session: &&Held| {
         full > 2
-            || (session.transaction.as_ref()).is_some_and(|transaction| before.contains(transaction))
+            || (session.transaction.as_ref())
+                .is_some_and(|transaction| before.contains(transaction))
     };
     if full == 0 {
         return Vec::new();
     }
     held.iter().filter(old).map(|session| session.pid).collect()
+}
+
+/// Sessions of tenants that another role waits for, for the second time, on something that is not their own.
+///
+/// Functions such as `pg_get_viewdef` lock what they describe, whoever owns it, until the transaction ends. The owner
+/// of a table is in nobody's way on it, for others could wait there on purpose; on what is no table, such as a row of a
+/// shared catalog, tenants meet nobody but the platform.
+fn in_the_way(tenants: &[Held], others: &[Held], before: &HashSet<(i32, i32)>) -> Vec<i32> {
+    let session = |pid: i32| tenants.iter().find(|session| session.pid == pid);
+    let mut ended = Vec::new();
+    for waiter in tenants.iter().chain(others) {
+        for pid in waiter.blockers.iter().copied() {
+            let Some(blocker) = session(pid).filter(|blocker| blocker.role != waiter.role) else {
+                continue;
+            };
+            let intrudes = match waiter.owner {
+                Some(owner) => owner != blocker.role && (owner == waiter.role || !waiter.tenant),
+                None => !waiter.tenant,
+            };
+            if intrudes && before.contains(&(waiter.pid, pid)) {
+                ended.push(pid);
+            }
+        }
+    }
+    ended
+}
+
+fn waits(held: &[Held]) -> impl Iterator<Item = (i32, i32)> {
+    (held.iter()).flat_map(|held| held.blockers.iter().map(|blocker| (held.pid, *blocker)))
 }
 
 #[cfg(test)]
@@ -265,11 +319,41 @@ mod tests {
         Held {
             pid,
             role,
-            name: String::new(),
+            tenant: true,
             locks,
-            predicates: 0,
-            transaction: None,
+            ..Held::default()
         }
+    }
+
+    #[test]
+    fn who_is_in_the_way_on_what_is_not_its_own_goes() {
+        let blocker = session(1, 10, 0);
+        let mut waiter = session(2, 20, 0);
+        waiter.blockers = vec![1];
+        let (before, never) = (HashSet::from([(2, 1)]), HashSet::new());
+        let ended =
+            |waiter: &Held, before| in_the_way(&[blocker.clone(), waiter.clone()], &[], before);
+        assert!(
+            ended(&waiter, &before).is_empty(),
+            "two tenants, and no table"
+        );
+        waiter.owner = Some(20);
+        assert_eq!(ended(&waiter, &before), [1], "the waiter's own table");
+        assert!(
+            ended(&waiter, &never).is_empty(),
+            "not for the first time"
+        );
+        waiter.owner = Some(10);
+        assert!(
+            ended(&waiter, &before).is_empty(),
+            "the blocker's own table"
+        );
+        waiter.owner = Some(30);
+        assert!(ended(&waiter, &before).is_empty(), "both are strangers");
+        // The platform waits for a row of a shared catalog, say.
+        waiter.tenant = false;
+        waiter.owner = None;
+        assert_eq!(in_the_way(&[blocker.clone()], &[waiter], &before), [1]);
     }
 
     const BOUNDS: Bounds = Bounds {
@@ -291,7 +375,9 @@ mod tests {
 
     #[test]
     fn many_roles_within_their_parts_do_not_fill_it_together() {
-        let held: Vec<Held> = (1..=6).map(|n| session(n, n as u32, 80 + i64::from(n))).collect();
+        let held: Vec<Held> = (1..=6)
+            .map(|n| session(n, n as u32, 80 + i64::from(n)))
+            .collect();
         assert_eq!(hogs(&held, BOUNDS), [5, 6]);
     }
 

@@ -129,13 +129,21 @@ impl Tenants {
         self.0.platform_pool.lease_own(Access::Write).await
     }
 
-    /// A connection that is logged in as `identity` and belongs to no pool: for trying out, from outside, what the
-    /// role may do. Refused where the role's own limit is reached.
+    /// A connection that is logged in as `identity` and belongs to no pool, to the tenants database or another one of
+    /// the cluster: for trying out, from outside, what the role may do. Refused where the role's own limit is reached.
     ///
     /// # Errors
     /// [`Error::Busy`], [`Error::Unreachable`], [`Error::Refused`].
-    pub async fn session(&self, identity: &Identity) -> Result<Client, Error> {
-        Ok(self.0.door.open(identity).await?.client)
+    pub async fn session(
+        &self,
+        identity: &Identity,
+        database: Option<&str>,
+    ) -> Result<Client, Error> {
+        let door = match database {
+            Some(database) => &self.0.door.to(database),
+            None => &self.0.door,
+        };
+        Ok(door.open(identity).await?.client)
     }
 
     /// Whether the server answers.

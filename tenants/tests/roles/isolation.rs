@@ -302,7 +302,7 @@ async fn the_lock_table_cannot_be_filled() {
     let bob = cluster.tenant("bob").await;
     let tenants = cluster.tenants.clone();
     let guard = tokio::spawn(async move { tenants.keep_guard().await });
-    let client = cluster.tenants.session(&bob).await.unwrap();
+    let client = cluster.tenants.session(&bob, None).await.unwrap();
     client
         .batch_execute(
             "do $$ begin
@@ -322,7 +322,7 @@ async fn the_lock_table_cannot_be_filled() {
     // 300 connections of 64 locks each: a role may hold 2400. Three sessions together are too many, two are not.
     let mut holders = tokio::task::JoinSet::new();
     for _ in 0..3 {
-        let client = cluster.tenants.session(&bob).await.unwrap();
+        let client = cluster.tenants.session(&bob, None).await.unwrap();
         holders.spawn(async move {
             client
                 .batch_execute(&format!("begin; {hold} select pg_sleep(60)"))
@@ -331,7 +331,8 @@ async fn the_lock_table_cannot_be_filled() {
     }
     let ended = holders.join_next().await.unwrap().unwrap().unwrap_err();
     assert_eq!(ended.code(), Some(&SqlState::ADMIN_SHUTDOWN), "{ended:?}");
-    let left = "select count(*) from pg_stat_activity where usename = $1 and wait_event = 'PgSleep'";
+    let left =
+        "select count(*) from pg_stat_activity where usename = $1 and wait_event = 'PgSleep'";
     let left: i64 = cluster
         .superuser()
         .await
