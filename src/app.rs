@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use migration::MigratorTrait as _;
 use poem::{Endpoint, EndpointExt as _, Response, Route, get, handler, http::header, web::Data};
 use poem_openapi::OpenApiService;
@@ -85,7 +85,9 @@ impl App {
             .await
             .map_err(|problem| anyhow::anyhow!("{problem}"))?;
 
-        let directory = Directory::new(db.clone());
+        let ttl =
+            (settings.tenant_ttl > 0).then(|| TimeDelta::hours(i64::from(settings.tenant_ttl)));
+        let directory = Directory::new(db.clone(), ttl);
         let auth = Auth::new(
             db.clone(),
             directory.clone(),

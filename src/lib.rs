@@ -74,6 +74,7 @@ pub mod front;
 pub mod graphql;
 pub mod health;
 pub mod log;
+pub mod operate;
 pub mod platform;
 pub mod postgres;
 pub mod problem;

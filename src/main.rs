@@ -8,7 +8,7 @@ use std::{
 use clap::Parser as _;
 use sandlot::{
     config::{self, Cli, Command},
-    log, reference, serve,
+    log, operate, reference, serve,
 };
 
 fn main() -> ExitCode {
@@ -30,6 +30,14 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Serve => {
             log::start(&cli.settings.log, cli.settings.log_format)?;
             runtime()?.block_on(serve::serve(cli.settings))
+        }
+        Command::Template(command) => {
+            log::start(&cli.settings.log, cli.settings.log_format)?;
+            runtime()?.block_on(operate::template(cli.settings, command))
+        }
+        Command::Tenant(command) => {
+            log::start(&cli.settings.log, cli.settings.log_format)?;
+            runtime()?.block_on(operate::tenant(cli.settings, command))
         }
         Command::Migrate { down } => {
             log::start(&cli.settings.log, cli.settings.log_format)?;

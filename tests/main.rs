@@ -15,4 +15,5 @@ mod rubbish;
 mod spares;
 mod strangers;
 mod template;
+mod template_load;
 mod tidy;

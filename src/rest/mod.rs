@@ -7,6 +7,7 @@
 mod csv;
 mod endpoint;
 pub mod parse;
+mod query;
 pub mod render;
 pub mod schema;
 mod words;
