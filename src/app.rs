@@ -147,6 +147,7 @@ impl App {
                 app.tenancy.keep_finishing(),
                 app.tenancy.keep_spares(),
                 app.keep_sweeping(),
+                app.tenants.keep_guard(),
             );
         })
     }
@@ -230,14 +231,14 @@ fn tenants(
     databases: &Databases,
     secrets: Option<&Secrets>,
 ) -> anyhow::Result<Tenants> {
-    let credentials = match (&databases.embedded, secrets) {
-        (None, Some(secrets)) => Credentials::Derived(secrets.server),
+    let credentials = match (databases.own, secrets) {
+        (false, Some(secrets)) => Credentials::Derived(secrets.server),
         // Nobody but this server reaches the socket of an own Postgres.
         _ => Credentials::Trust,
     };
-    let platform_database = match &databases.embedded {
-        Some(_) => Some(databases::PLATFORM.to_owned()),
-        None => databases
+    let platform_database = match databases.own {
+        true => Some(databases::PLATFORM.to_owned()),
+        false => databases
             .platform_url
             .parse::<tokio_postgres::Config>()?
             .get_dbname()

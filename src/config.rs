@@ -40,6 +40,15 @@ pub enum Command {
     /// Look at, make, certify and remove tenants
     #[command(subcommand)]
     Tenant(TenantCommand),
+    /// Try every known escape from a tenant's walls, on two throw-away tenants
+    ///
+    /// Works beside a running server or without one. A line per escape: held, open (known, with the
+    /// reason) or BROKEN; then what tenants can see of each other. Status 1 if something is broken.
+    Check {
+        /// Print JSON instead of lines
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the OpenAPI document of the platform's own calls
     Openapi,
     /// Print the error reference (Markdown)
@@ -214,6 +223,10 @@ pub struct Settings {
     /// Connections that one tenant may hold
     #[arg(long, env = "SANDLOT_CONNECTIONS_PER_TENANT", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100), value_name = "N", global = true)]
     pub connections_per_tenant: u32,
+
+    /// Memory that one process of the own PostgreSQL may take for itself, in MB (Linux); 0 for no bound
+    #[arg(long, env = "SANDLOT_PROCESS_MEMORY", default_value_t = crate::postgres::PROCESS_MEMORY, value_name = "MB", global = true)]
+    pub process_memory: u32,
 
     /// Client sockets that may be open at once
     #[arg(long, env = "SANDLOT_MAX_SOCKETS", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(1..=100_000), value_name = "N", global = true)]

@@ -38,7 +38,7 @@
 //! - `src/`: [`config`] every setting, [`problem`] every error, [`postgres`] the own PostgreSQL,
 //!   [`databases`] and [`platform`] where the two databases are, [`directory`] who is known,
 //!   [`edge`], [`auth`], [`template`], [`tenancy`], [`data`] the spine, [`rest`] and [`accounts`]
-//!   the surfaces, [`reference`](mod@reference) generated pages, [`app`] and [`serve`] all of it together.
+//!   the surfaces, [`reference`](mod@reference) generated pages, [`check`] the walls tried, [`app`] and [`serve`] all of it together.
 //! - `tests/`: one binary over a real PostgreSQL; `tests/tidy.rs` holds the rules about the code.
 //!
 //! # What must stay true
@@ -67,6 +67,7 @@
 pub mod accounts;
 pub mod app;
 pub mod auth;
+pub mod check;
 pub mod config;
 pub mod data;
 pub mod databases;

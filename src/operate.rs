@@ -27,7 +27,7 @@ use crate::{
 /// # Errors
 /// When a database does not answer, or the template can't be what the command asks for.
 pub async fn template(settings: Settings, command: TemplateCommand) -> anyhow::Result<()> {
-    let databases = Databases::open(&settings).await?;
+    let databases = Databases::join(&settings).await?;
     let outcome = async {
         // The file is loaded by the command; the start must not load another one first.
         let mut settings = settings;
@@ -63,7 +63,7 @@ pub async fn tenant(settings: Settings, command: TenantCommand) -> anyhow::Resul
         );
         return print("the signature holds\n");
     }
-    let databases = Databases::open(&settings).await?;
+    let databases = Databases::join(&settings).await?;
     let outcome = async {
         let app = App::open(&settings, &databases).await?;
         let outcome = on_tenants(&app, command).await;

@@ -6,6 +6,7 @@ mod harness;
 mod accounts;
 mod auth;
 mod certificate;
+mod check;
 mod crud;
 mod graphql;
 mod isolation;

@@ -1,7 +1,7 @@
 //! The body of a request (GraphQL over HTTP, 5.4): a document, its variables, an operation's name.
 
 use super::json::{Json, Variables};
-use crate::data::body::{elements, members};
+use crate::data::json::{elements, members};
 use crate::problem::{Kind, Problem};
 
 /// What a body asks for.

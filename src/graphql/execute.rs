@@ -7,7 +7,7 @@ use super::json::Variables;
 use super::limits;
 use super::schema::{Schema, Schemas};
 use super::shape::Root;
-use crate::data::body::{members, write_string};
+use crate::data::json::{members, write_string};
 use crate::data::plan::Rules;
 use crate::data::request::Request;
 use crate::data::rows::Format;

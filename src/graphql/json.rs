@@ -4,7 +4,7 @@ use apollo_compiler::executable::Value;
 use apollo_compiler::response::{JsonMap, JsonValue};
 use std::collections::HashMap;
 
-use crate::data::body::{elements, members, write_string};
+use crate::data::json::{elements, members, write_string};
 
 /// A value. An enum's value is a text.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,7 +2,7 @@
 
 use super::shape::{Column, Relation, Root, SCALARS, Shape, Table, Ty};
 use super::{DEFAULT_LIMIT, MAX_LIMIT};
-use crate::data::body::write_string;
+use crate::data::json::write_string;
 use crate::data::catalog::TypeKind;
 use std::collections::BTreeSet;
 use std::fmt::Write;

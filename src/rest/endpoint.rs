@@ -8,7 +8,7 @@ use poem::{
 };
 
 use crate::{
-    auth::{Auth, rights},
+    auth::{Auth, caller::Place, rights},
     data::Spine,
     edge::headers::{joined, one, part},
     problem::Problem,

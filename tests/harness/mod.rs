@@ -206,6 +206,11 @@ impl Server {
             .unwrap()
     }
 
+    /// How a role logs in to the tenants database.
+    pub fn config_of(&self, role: &str) -> tokio_postgres::Config {
+        POSTGRES.get().unwrap().config(role, &self.tenants)
+    }
+
     /// Tries to log in to the platform's database as a role.
     pub async fn try_connect_to_platform_as(
         &self,
@@ -277,6 +282,7 @@ async fn prepare() -> Embedded {
         platform_url: postgres.url("sandlot", "sandlot"),
         tenants_url: postgres.url("sandlot", "sandlot_tenants"),
         embedded: Some(postgres),
+        own: true,
     };
     App::open(&plain, &databases).await.unwrap().close().await;
     databases.embedded.unwrap()
