@@ -22,6 +22,7 @@
 //!   app::routes          the whole list of routes
 //!     platform calls     accounts, auth::operations, tenancy::operations: one function a call
 //!     rest               a data call: method, path, query, body -> data::request::Request
+//!     graphql            the same from a document: one request for each field at its top
 //!       auth             credentials -> auth::caller::Caller
 //!       data::plan       Request + catalog + rights -> Plan, or the problem
 //!       data::sql        Plan -> one statement, every value a bind
@@ -55,6 +56,8 @@
 //! - I6. Parsing, planning, SQL and rendering are pure; what can be refused without a row is
 //!   refused before a connection is taken.
 //! - I7. Rows become JSON bytes without a tree of values between; bodies go in as one JSON bind.
+//! - I8. A field of GraphQL's `Query` is one plan and one statement; all mutations of an operation
+//!   are one transaction.
 //! - I9. All surfaces share one plan: the same rows and the same refusals whichever way you ask.
 //! - I11. One catalogue of problems; nothing else leaves the server as an error, and the cause of
 //!   one has no way into a body (`tests/problems.rs`, `tests/rubbish.rs`).

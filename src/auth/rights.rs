@@ -4,6 +4,7 @@ use tenants::{Identity, Tenants};
 
 use crate::{
     data::plan::{Refusal, Rules, Secret, Special},
+    directory::Directory,
     problem::{Kind, Problem},
 };
 
@@ -11,6 +12,9 @@ use super::{
     caller::{Caller, Place, Role},
     usable,
 };
+
+/// How HTTP writes an instant (RFC 9110, 5.6.7).
+const HTTP_DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
 
 /// How to log in for the caller, and what the header `Sandlot-Mode` says of it.
 ///
@@ -21,6 +25,15 @@ pub fn place(caller: &Caller, tenants: &Tenants) -> Result<(Identity, &'static s
         Place::Template => Ok((tenants.reader(), "template")),
         Place::Tenant(tenant) => Ok((usable(tenant)?, "live")),
     }
+}
+
+/// When the caller's copy expires, as the header `Sunset` says it (RFC 8594); `None` if it stays.
+pub fn sunset(caller: &Caller, directory: &Directory) -> Option<String> {
+    let Place::Tenant(tenant) = &caller.place else {
+        return None;
+    };
+    let at = directory.expiry(tenant)?;
+    Some(at.format(HTTP_DATE).to_string())
 }
 
 /// What the caller may see and do.

@@ -71,6 +71,9 @@ impl Graphql {
             .header(header::CONTENT_TYPE, format!("{media}; charset=utf-8"))
             .header(header::VARY, "Accept")
             .header("sandlot-mode", mode);
+        if let Some(sunset) = rights::sunset(&caller, auth.directory()) {
+            response = response.header("sunset", sunset);
+        }
         if outcome.wrote && keep == Keep::No {
             response = response
                 .header("sandlot-simulated", "true")

@@ -76,8 +76,20 @@ pub async fn execute(on: On<'_>, envelope: Envelope) -> Result<Outcome, Problem>
         Ok(ready) => ready,
         Err(faults) => return Ok(Outcome::refused(faults)),
     };
-    match compile(&ready, envelope.variables, envelope.operation.as_deref()) {
-        Ok((operation, steps, introspected)) => Ok(run(on, operation, steps, introspected).await),
+    let ready = Arc::new(ready);
+    let name = envelope.operation;
+    match compile(&ready, envelope.variables, name.as_deref()) {
+        Ok(mut compiled) => {
+            let asked = compiled.variables.take();
+            let introspected = match asked {
+                Some(variables) => introspect(ready, name, variables).await?,
+                None => Ok(JsonMap::new()),
+            };
+            Ok(match introspected {
+                Ok(introspected) => run(on, compiled, introspected).await,
+                Err(fault) => Outcome::refused(vec![*fault]),
+            })
+        }
         Err(fault) => Ok(Outcome::refused(vec![*fault])),
     }
 }
@@ -118,17 +130,18 @@ async fn ready(
     }
 }
 
-/// The operation's steps, and what introspection says.
-fn compile<'a>(
-    ready: &'a Ready,
-    given: Variables,
-    name: Option<&str>,
-) -> Result<(&'a Operation, Vec<Step>, JsonMap), Box<Fault>> {
+/// An operation turned into what has to be done for it.
+struct Compiled {
+    steps: Vec<Step>,
+    /// Whether it changes anything.
+    writes: bool,
+    /// What variables hold, if introspection is asked for.
+    variables: Option<Valid<JsonMap>>,
+}
+
+fn compile(ready: &Ready, given: Variables, name: Option<&str>) -> Result<Compiled, Box<Fault>> {
     let Ready { schema, document } = ready;
-    let refused = |error: request::RequestError| {
-        let error = error.to_graphql_error(&document.sources);
-        Box::new(Fault::of_document(error))
-    };
+    let refused = |error| refusal(ready, &error);
     let whole = |problem| Box::new(Fault::whole(problem));
     let operation = document.operations.get(name).map_err(refused)?;
     let mut rounded = JsonMap::new();
@@ -137,29 +150,56 @@ fn compile<'a>(
     }
     let coerced =
         request::coerce_variable_values(&schema.schema, operation, &rounded).map_err(refused)?;
-    let variables = defined(operation, given);
     let compiler = Compiler {
         shape: &schema.shape,
         document,
-        variables: &variables,
+        variables: &defined(operation, given),
     };
     let steps = compiler.steps(&operation.selection_set).map_err(whole)?;
     limits::check_values(steps.iter().filter_map(Step::request)).map_err(whole)?;
     let introspects = |step: &Step| matches!(step.source, Source::Introspection);
-    let introspected = if steps.iter().any(introspects) {
+    let variables = steps.iter().any(introspects).then_some(coerced);
+    if variables.is_some() {
         introspection::check_max_depth(document, operation).map_err(refused)?;
-        let response = introspection::partial_execute(
-            &schema.schema,
-            &schema.implementers,
-            document,
-            operation,
-            &coerced,
-        );
-        response.map_err(refused)?.data.unwrap_or_default()
-    } else {
-        JsonMap::new()
+    }
+    Ok(Compiled {
+        steps,
+        writes: operation.is_mutation(),
+        variables,
+    })
+}
+
+/// What introspection says. A whole schema is some hundred kilobytes, which is not for the
+/// threads that answer others.
+async fn introspect(
+    ready: Arc<Ready>,
+    name: Option<String>,
+    variables: Valid<JsonMap>,
+) -> Result<Result<JsonMap, Box<Fault>>, Problem> {
+    let work = move || {
+        let Ready { schema, document } = &*ready;
+        let operation = document.operations.get(name.as_deref());
+        let response = operation.and_then(|operation| {
+            introspection::partial_execute(
+                &schema.schema,
+                &schema.implementers,
+                document,
+                operation,
+                &variables,
+            )
+        });
+        match response {
+            Ok(response) => Ok(response.data.unwrap_or_default()),
+            Err(error) => Err(refusal(&ready, &error)),
+        }
     };
-    Ok((operation, steps, introspected))
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Problem::new(Kind::InternalError).because(error))
+}
+
+fn refusal(ready: &Ready, error: &request::RequestError) -> Box<Fault> {
+    let error = error.to_graphql_error(&ready.document.sources);
+    Box::new(Fault::of_document(error))
 }
 
 /// The values of the variables that the operation defines, its defaults among them.
@@ -195,12 +235,8 @@ impl Step {
     }
 }
 
-async fn run(
-    on: On<'_>,
-    operation: &Operation,
-    steps: Vec<Step>,
-    introspected: JsonMap,
-) -> Outcome {
+async fn run(on: On<'_>, compiled: Compiled, introspected: JsonMap) -> Outcome {
+    let steps = compiled.steps;
     let mut written = match write(on, &steps).await {
         Ok(written) => written.into_iter(),
         Err(fault) => {
@@ -212,7 +248,7 @@ async fn run(
         }
     };
     let mut outcome = Outcome {
-        wrote: operation.is_mutation(),
+        wrote: compiled.writes,
         ..Outcome::default()
     };
     let mut data = String::from("{").into_bytes();

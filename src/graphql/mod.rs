@@ -40,3 +40,7 @@ pub const MAX_LIMIT: u32 = 1000;
 pub fn sdl(catalog: Arc<Catalog>, rules: &Rules) -> String {
     sdl::write(&shape::Shape::new(catalog, rules))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod trials;

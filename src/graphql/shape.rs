@@ -37,18 +37,8 @@ pub const SCALARS: [(&str, &str); 11] = [
     ("UUID", "A UUID in lower case."),
 ];
 
-/// Names of the language's own types, and of those that every schema has.
-const RESERVED: [&str; 9] = [
-    "Query",
-    "Mutation",
-    "Subscription",
-    "Int",
-    "Float",
-    "String",
-    "Boolean",
-    "ID",
-    "SortDirection",
-];
+/// Names that no table can have, besides those of scalars.
+const RESERVED: [&str; 5] = ["Query", "Mutation", "Subscription", "ID", "SortDirection"];
 
 /// What is put behind a table's type name to name the types that go with it.
 const FAMILY: [&str; 9] = [
