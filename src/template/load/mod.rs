@@ -4,12 +4,16 @@
 //! (owners, grants, comments on the database), what no copy could follow is refused with the line that it stands on.
 
 use bytes::Bytes;
-use futures_util::{SinkExt as _, pin_mut};
+use futures_util::{SinkExt as _, TryStreamExt as _, pin_mut};
 use tenants::{
     names::{quote_ident, quote_literal},
     script::{self, Script},
 };
-use tokio_postgres::{Client, Transaction, error::ErrorPosition};
+use tokio_postgres::{
+    Client, Transaction,
+    error::ErrorPosition,
+    types::{ToSql, Type},
+};
 
 use self::{
     extensions::Brought,
@@ -93,15 +97,19 @@ async fn replace(
     judged: &[(Statement<'_>, Verdict)],
     source: &str,
 ) -> Result<(), LoadError> {
-    tx.batch_execute("set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0")
-        .await?;
+    tx.batch_execute(
+        "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0",
+    )
+    .await?;
     record(tx, source).await?;
     empty(tx).await?;
     tx.batch_execute(&extensions::search_path()).await?;
     run(tx, judged).await?;
     // What the file has set ends with it.
-    tx.batch_execute("reset all; set local statement_timeout = 0; set local search_path = pg_catalog, pg_temp")
-        .await?;
+    tx.batch_execute(
+        "reset all; set local statement_timeout = 0; set local search_path = pg_catalog, pg_temp",
+    )
+    .await?;
     look_around(tx).await?;
     users::ensure(tx).await?.map_err(LoadError::Unfit)?;
     finish(tx).await?;
@@ -126,6 +134,7 @@ async fn empty(tx: &Transaction<'_>) -> Result<(), LoadError> {
     let row = tx
         .query_one(
             "select pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(n.nspowner)), current_user::text,
+                 pg_catalog.obj_description(n.oid, 'pg_namespace'),
                  (select pg_catalog.string_agg('only public.' || pg_catalog.quote_ident(c.relname), ', '
                           order by c.relrowsecurity and c.relforcerowsecurity desc, c.relname collate \"C\")
                   from pg_catalog.pg_depend d join pg_catalog.pg_class c on c.oid = d.objid
@@ -135,7 +144,8 @@ async fn empty(tx: &Transaction<'_>) -> Result<(), LoadError> {
             &[],
         )
         .await?;
-    let (owner, platform, tables): (String, String, Option<String>) = (row.get(0), row.get(1), row.get(2));
+    let (owner, platform): (String, String) = (row.get(0), row.get(1));
+    let (comment, tables): (Option<String>, Option<String>) = (row.get(2), row.get(3));
     if let Some(tables) = tables {
         // In the order in which copies lock them, so that a load and a copy wait for each other and do not meet.
         tx.batch_execute(&format!("lock table {tables} in access exclusive mode"))
@@ -152,7 +162,9 @@ async fn empty(tx: &Transaction<'_>) -> Result<(), LoadError> {
     let reader = quote_ident(&format!("{platform}_reader"));
     tx.batch_execute(&format!(
         "drop schema {SCHEMA} cascade; create schema {SCHEMA} authorization {owner};
-         revoke all on schema {SCHEMA} from public; grant usage on schema {SCHEMA} to {reader}"
+         revoke all on schema {SCHEMA} from public; grant usage on schema {SCHEMA} to {reader};
+         comment on schema {SCHEMA} is {}",
+        comment.map_or("null".to_owned(), |comment| quote_literal(&comment))
     ))
     .await?;
     Ok(())
@@ -177,7 +189,7 @@ async fn run(tx: &Transaction<'_>, judged: &[(Statement<'_>, Verdict)]) -> Resul
                 match statement.rows {
                     Some(rows) => copy(tx, &text, rows).await,
                     // One message of the extended protocol is one statement, whatever the reader took it for.
-                    None => tx.query_typed_raw(&text, NONE).await.map(drop),
+                    None => run_one(tx, &text).await,
                 }
             }
         };
@@ -189,7 +201,14 @@ async fn run(tx: &Transaction<'_>, judged: &[(Statement<'_>, Verdict)]) -> Resul
     Ok(())
 }
 
-const NONE: Vec<(&(dyn tokio_postgres::types::ToSql + Sync), tokio_postgres::types::Type)> = Vec::new();
+/// Runs one statement and drops the rows that it gives.
+async fn run_one(tx: &Transaction<'_>, text: &str) -> Result<(), tokio_postgres::Error> {
+    let none: [(&(dyn ToSql + Sync), Type); 0] = [];
+    let rows = tx.query_typed_raw(text, none).await?;
+    pin_mut!(rows);
+    while rows.try_next().await?.is_some() {}
+    Ok(())
+}
 
 /// Settings of other versions of Postgres are no reason to refuse a dump.
 async fn set(tx: &Transaction<'_>, statement: &Statement<'_>) -> Result<(), tokio_postgres::Error> {
@@ -198,7 +217,8 @@ async fn set(tx: &Transaction<'_>, statement: &Statement<'_>) -> Result<(), toki
         Err(error) if error.as_db_error().is_none() => Err(error),
         Err(error) => {
             tracing::info!(line = statement.line, %error, "a setting of the file was passed over");
-            tx.batch_execute("rollback to setting; release setting").await
+            tx.batch_execute("rollback to setting; release setting")
+                .await
         }
         Ok(()) => tx.batch_execute("release setting").await,
     }
@@ -223,7 +243,9 @@ async fn look_around(tx: &Transaction<'_>) -> Result<(), LoadError> {
     }
     if let Some(row) = tx.query_opt(FOREIGN, &[]).await? {
         let what: String = row.get(0);
-        return Err(LoadError::Unfit(format!("{what} does not belong to the platform's role")));
+        return Err(LoadError::Unfit(format!(
+            "{what} does not belong to the platform's role"
+        )));
     }
     Ok(())
 }
@@ -232,7 +254,9 @@ async fn look_around(tx: &Transaction<'_>) -> Result<(), LoadError> {
 async fn finish(tx: &Transaction<'_>) -> Result<(), LoadError> {
     let reader = quote_ident(&format!(
         "{}_reader",
-        tx.query_one("select current_user::text", &[]).await?.get::<_, String>(0)
+        tx.query_one("select current_user::text", &[])
+            .await?
+            .get::<_, String>(0)
     ));
     // A view was made after what it reads, so this is the order in which they follow from each other.
     let relations = tx
@@ -246,22 +270,20 @@ async fn finish(tx: &Transaction<'_>) -> Result<(), LoadError> {
         )
         .await?;
     for row in &relations {
-        let (name, is_users, kind, populated): (String, bool, String, bool) = (row.get(0), row.get(1), row.get(2), row.get(3));
+        let (name, is_users, kind, populated): (String, bool, String, bool) =
+            (row.get(0), row.get(1), row.get(2), row.get(3));
         if kind == "m" && populated {
-            tx.batch_execute(&format!("refresh materialized view {name}")).await?;
+            tx.batch_execute(&format!("refresh materialized view {name}"))
+                .await?;
         }
         if kind != "v" {
             tx.batch_execute(&format!("analyze {name}")).await?;
         }
         if !is_users {
-            tx.batch_execute(&format!("grant select on {name} to {reader}")).await?;
+            tx.batch_execute(&format!("grant select on {name} to {reader}"))
+                .await?;
         }
     }
-    let text = format!(
-        "comment on schema {SCHEMA} is {}",
-        quote_literal("The template: what every copy starts from")
-    );
-    tx.batch_execute(&text).await?;
     Ok(())
 }
 
@@ -278,7 +300,9 @@ fn line(statement: &Statement<'_>, error: &tokio_postgres::Error) -> usize {
     // `COPY t, line 3, column a: ..`
     let row = statement.rows.and(db.where_()).and_then(|context| {
         let number = context.strip_prefix("COPY ")?.split_once(", line ")?.1;
-        let digits = number.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(number.len());
+        let digits = number
+            .find(|letter: char| !letter.is_ascii_digit())
+            .unwrap_or(number.len());
         number[..digits].parse::<usize>().ok()
     });
     statement.line + row.map_or(0, |row| statements::lines(statement.text) + row)
