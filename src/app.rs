@@ -24,7 +24,7 @@ use crate::{
     platform::{self, Secrets},
     problem::{Kind, Problem},
     reference::problems::{self, PublicUrl},
-    rest,
+    rest, sql,
     template::Template,
     tenancy::{Tenancy, operations::TenantApi},
 };
@@ -172,6 +172,7 @@ pub fn routes(
         .at("/api_docs", get(problems::page))
         .at("/api_docs/problems.md", get(problems::plain))
         .at("/openapi.json", get(openapi.data(document.to_string())))
+        .at(sql::PATH, sql::Sql)
         .nest_no_strip(rest::BASE, rest::Rest)
         .nest("/api", service())
         .data(Arc::clone(&app.health))

@@ -10,6 +10,7 @@ mod isolation;
 mod problems;
 mod reference;
 mod rubbish;
+mod sql;
 mod strangers;
 mod template;
 mod tidy;

@@ -44,6 +44,7 @@ fn data_calls() -> Vec<(Method, &'static str, Option<Value>)> {
         (Method::PUT, "/api/v1/clients/1", Some(json!({"name": "x"}))),
         (Method::PATCH, "/api/v1/clients/1", Some(json!({"name": "x"}))),
         (Method::DELETE, "/api/v1/clients/1", None),
+        (Method::POST, "/api/v1/sql", Some(json!({"query": "select 1"}))),
     ]
 }
 
