@@ -46,7 +46,9 @@ impl Databases {
             (settings.connections + 40).to_string(),
         ));
         tracing::info!(data_dir = %settings.data_dir.display(), "starting PostgreSQL");
-        let embedded = Embedded::start(options).await?;
+        let embedded = Embedded::start(options)
+            .await
+            .context("the own PostgreSQL can't be used (SANDLOT_PG_BIN names the folder of its programs)")?;
         if let Some(note) = embedded.note() {
             tracing::info!("{note}");
         }

@@ -72,10 +72,7 @@ pub async fn run(
     let public_url = public_url(settings, &listener)?;
     let document = platform_spec::finish(&app::service().spec())
         .map_err(|problem| anyhow::anyhow!("{problem}"))?;
-    let renderer = Renderer::new(
-        public_url.clone(),
-        platform_spec::methods(&document),
-    );
+    let renderer = Renderer::new(public_url.clone(), platform_spec::methods(&document));
     let edge = Edge::new(
         app::routes(&app, &public_url, &document),
         Limits {

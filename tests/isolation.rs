@@ -45,7 +45,9 @@ async fn a_tenants_trigger_reaches_nothing_of_another_tenant() {
     ];
     for (number, way) in ways.iter().enumerate() {
         let attacker = server.tenant(&format!("attacker{number}")).await;
-        server.as_tenant(&attacker, &trap(way, &victim.schema)).await;
+        server
+            .as_tenant(&attacker, &trap(way, &victim.schema))
+            .await;
         let before = server.content(&victim.schema).await;
         attacker
             .admin
@@ -60,7 +62,11 @@ async fn a_tenants_trigger_reaches_nothing_of_another_tenant() {
             assert!(what.starts_with("refused: "), "{way}: {what}");
         }
         // The connection is fit for the next request, and the victim is untouched.
-        attacker.admin.get("/api/v1/clients?per_page=1").await.expect(200);
+        attacker
+            .admin
+            .get("/api/v1/clients?per_page=1")
+            .await
+            .expect(200);
         assert_eq!(server.content(&victim.schema).await, before);
     }
 }
@@ -82,12 +88,20 @@ async fn a_tenants_own_operators_and_functions_are_not_what_the_server_calls() {
         "#,
     )
     .await;
-    let list = tenant.admin.get("/api/v1/clients?per_page=2").await.expect(200);
+    let list = tenant
+        .admin
+        .get("/api/v1/clients?per_page=2")
+        .await
+        .expect(200);
     assert!(!list.text().contains("hijacked"), "{}", list.text());
     assert_ne!(list.json()["meta"]["total"], 666);
     server.account(&tenant).await;
     let credentials = json!({"email": tenant.email, "password": crate::harness::PASSWORD});
-    tenant.keyed.post("/api/auth/token", &credentials).await.expect(200);
+    tenant
+        .keyed
+        .post("/api/auth/token", &credentials)
+        .await
+        .expect(200);
 }
 
 #[tokio::test]
@@ -116,10 +130,23 @@ async fn writing_to_one_copy_changes_no_other() {
     let other = server.tenant("other").await;
     let template = server.content("public").await;
     let before = server.content(&other.schema).await;
-    writer.admin.post("/api/v1/clients", &json!({"name": "New"})).await.expect(201);
-    writer.admin.patch("/api/v1/clients/1", &json!({"name": "Changed"})).await.expect(200);
+    writer
+        .admin
+        .post("/api/v1/clients", &json!({"name": "New"}))
+        .await
+        .expect(201);
+    writer
+        .admin
+        .patch("/api/v1/clients/1", &json!({"name": "Changed"}))
+        .await
+        .expect(200);
     let task = json!({"rel_type": "project", "rel_id": 1, "name": "Look"});
-    let task = writer.admin.post("/api/v1/tasks", &task).await.expect(201).json();
+    let task = writer
+        .admin
+        .post("/api/v1/tasks", &task)
+        .await
+        .expect(201)
+        .json();
     let path = format!("/api/v1/tasks/{}", task["data"]["id"]);
     writer.admin.delete(&path).await.expect(200);
     assert_eq!(server.content("public").await, template);

@@ -8,7 +8,13 @@ use crate::harness::Server;
 #[tokio::test]
 async fn unknown_routes_and_wrong_methods() {
     let server = Server::start().await;
-    for path in ["/nowhere", "/api/nowhere", "/api/auth/nowhere", "/api/v2/clients", "/API/register"] {
+    for path in [
+        "/nowhere",
+        "/api/nowhere",
+        "/api/auth/nowhere",
+        "/api/v2/clients",
+        "/API/register",
+    ] {
         server.client.get(path).await.problem(404, "not-found");
     }
     let answer = server.client.get("/api/register").await;
@@ -18,9 +24,20 @@ async fn unknown_routes_and_wrong_methods() {
     assert_eq!(answer.header("allow"), "GET, DELETE");
     answer.problem(405, "method-not-allowed");
     let tenant = server.tenant("methods").await;
-    for (path, allow) in [("/api/v1/clients", "GET, POST"), ("/api/v1/clients/1", "GET, PUT, PATCH, DELETE"), ("/api/v1/clients/schema", "GET")] {
-        let answer = tenant.admin.call(Method::from_bytes(b"PURGE").unwrap(), path, None).await;
-        assert!(answer.header("allow").starts_with(allow), "{path}: {}", answer.header("allow"));
+    for (path, allow) in [
+        ("/api/v1/clients", "GET, POST"),
+        ("/api/v1/clients/1", "GET, PUT, PATCH, DELETE"),
+        ("/api/v1/clients/schema", "GET"),
+    ] {
+        let answer = tenant
+            .admin
+            .call(Method::from_bytes(b"PURGE").unwrap(), path, None)
+            .await;
+        assert!(
+            answer.header("allow").starts_with(allow),
+            "{path}: {}",
+            answer.header("allow")
+        );
         answer.problem(405, "method-not-allowed");
     }
 }
@@ -59,27 +76,61 @@ async fn limits_of_size() {
         .await
         .problem(400, "query-string-too-long");
     let fits = "x".repeat(4096 - 2);
-    tenant.admin.get(&format!("/api/v1/clients?_={fits}")).await.expect(200);
+    tenant
+        .admin
+        .get(&format!("/api/v1/clients?_={fits}"))
+        .await
+        .expect(200);
     let large = json!({"name": "x".repeat(262_144)});
-    tenant.admin.post("/api/v1/clients", &large).await.problem(413, "payload-too-large");
+    tenant
+        .admin
+        .post("/api/v1/clients", &large)
+        .await
+        .problem(413, "payload-too-large");
 }
 
 #[tokio::test]
 async fn a_path_of_the_wrong_type() {
     let server = Server::start().await;
     let tenant = server.tenant("types").await;
-    for id in ["abc", "1.5", "99999999999999999999", "-1", "1e400", "%00", "%ff", "1,2", "true"] {
+    for id in [
+        "abc",
+        "1.5",
+        "99999999999999999999",
+        "-1",
+        "1e400",
+        "%00",
+        "%ff",
+        "1,2",
+        "true",
+    ] {
         let answer = tenant.admin.get(&format!("/api/v1/clients/{id}")).await;
-        assert!(matches!(answer.status, 400 | 404), "{id}: {}", answer.text());
+        assert!(
+            matches!(answer.status, 400 | 404),
+            "{id}: {}",
+            answer.text()
+        );
     }
 }
 
 #[tokio::test]
 async fn request_ids_are_taken_or_made() {
     let server = Server::start().await;
-    let named = server.client.with("X-Request-Id", "mine-1").get("/healthz").await;
+    let named = server
+        .client
+        .with("X-Request-Id", "mine-1")
+        .get("/healthz")
+        .await;
     assert_eq!(named.header("x-request-id"), "mine-1");
-    assert_eq!(server.client.get("/healthz").await.header("x-request-id").len(), 32);
+    assert_eq!(
+        server
+            .client
+            .get("/healthz")
+            .await
+            .header("x-request-id")
+            .len(),
+        32
+    );
 }
 
 #[tokio::test]
@@ -88,5 +139,9 @@ async fn health_readiness_and_figures() {
     server.client.get("/healthz").await.expect(200);
     server.client.get("/readyz").await.expect(200);
     let page = server.client.get("/metrics").await.expect(200);
-    assert!(page.text().contains("sandlot_http_requests_total"), "{}", page.text());
+    assert!(
+        page.text().contains("sandlot_http_requests_total"),
+        "{}",
+        page.text()
+    );
 }

@@ -42,7 +42,11 @@ fn data_calls() -> Vec<(Method, &'static str, Option<Value>)> {
         (Method::GET, "/api/v1/clients/schema", None),
         (Method::POST, "/api/v1/clients", Some(json!({"name": "x"}))),
         (Method::PUT, "/api/v1/clients/1", Some(json!({"name": "x"}))),
-        (Method::PATCH, "/api/v1/clients/1", Some(json!({"name": "x"}))),
+        (
+            Method::PATCH,
+            "/api/v1/clients/1",
+            Some(json!({"name": "x"})),
+        ),
         (Method::DELETE, "/api/v1/clients/1", None),
         (Method::POST, "/api/v1/sql", Some(json!({"query": "select 1"}))),
     ]
@@ -76,7 +80,11 @@ async fn every_platform_call_is_judged() {
             "{method} {path} is not judged in tests/strangers.rs"
         );
     }
-    assert_eq!(served.len(), JUDGED.len(), "a judged call is not served: {served:?}");
+    assert_eq!(
+        served.len(),
+        JUDGED.len(),
+        "a judged call is not served: {served:?}"
+    );
 }
 
 #[tokio::test]
@@ -94,7 +102,11 @@ async fn strangers_get_nowhere() {
             (method.parse().unwrap(), (*path).to_owned(), body)
         })
         .collect();
-    calls.extend(data_calls().into_iter().map(|(method, path, body)| (method, path.to_owned(), body)));
+    calls.extend(
+        data_calls()
+            .into_iter()
+            .map(|(method, path, body)| (method, path.to_owned(), body)),
+    );
 
     for (method, path, body) in &calls {
         let body = body.as_ref();
@@ -106,7 +118,9 @@ async fn strangers_get_nowhere() {
             let answer = call(&mine.keyed.bearer(token), method, path, body).await;
             assert_eq!(answer, (401, (*slug).into()), "{method} {path} with {name}");
         }
-        let wrong_key = mine.admin.with("Api-Key", "ak_00000000000000000000000000000000");
+        let wrong_key = mine
+            .admin
+            .with("Api-Key", "ak_00000000000000000000000000000000");
         let answer = call(&wrong_key, method, path, body).await;
         assert_eq!(answer, (401, "invalid-api-key".into()), "{method} {path}");
         let crossed = mine.admin.with("Api-Key", &other.key);
@@ -136,13 +150,20 @@ async fn roles_hold_for_every_write() {
         assert_eq!(template, (403, "read-only".into()), "{method} {path}");
         let users = path.replace("clients", "users");
         let answer = call(&editor, &method, &users, body.as_ref()).await;
-        assert_eq!(answer, (403, "permission-denied".into()), "{method} {users}");
+        assert_eq!(
+            answer,
+            (403, "permission-denied".into()),
+            "{method} {users}"
+        );
     }
     let (status, slug) = call(&editor, &Method::DELETE, "/api/tenant", None).await;
     assert_eq!((status, slug.as_str()), (403, "permission-denied"));
     // An account's token under the key of its own tenant acts as the tenant's administrator.
     let owner = account.with("Api-Key", &tenant.key);
-    owner.patch("/api/v1/clients/1", &json!({"name": "Owned"})).await.expect(200);
+    owner
+        .patch("/api/v1/clients/1", &json!({"name": "Owned"}))
+        .await
+        .expect(200);
 }
 
 /// Forged, stale and crossed-out tokens, each with the one slug that it deserves.
@@ -165,20 +186,48 @@ fn tokens(admin: &Client, key: &[u8]) -> Vec<(&'static str, String, &'static str
     foreign["iss"] = json!("elsewhere");
     let flipped: String = signature.chars().rev().collect();
     vec![
-        ("a forged one", sign(&hs256, &claims, b"guess"), "invalid-token"),
-        ("another algorithm", sign(&hs512, &claims, b"guess"), "invalid-token"),
+        (
+            "a forged one",
+            sign(&hs256, &claims, b"guess"),
+            "invalid-token",
+        ),
+        (
+            "another algorithm",
+            sign(&hs512, &claims, b"guess"),
+            "invalid-token",
+        ),
         ("a stale one", sign(&hs256, &stale, key), "token-expired"),
-        ("a refresh token", sign(&hs256, &refresh, key), "invalid-token"),
-        ("another issuer", sign(&hs256, &foreign, key), "invalid-token"),
-        ("the right key by another algorithm", sign(&hs512, &claims, key), "invalid-token"),
+        (
+            "a refresh token",
+            sign(&hs256, &refresh, key),
+            "invalid-token",
+        ),
+        (
+            "another issuer",
+            sign(&hs256, &foreign, key),
+            "invalid-token",
+        ),
+        (
+            "the right key by another algorithm",
+            sign(&hs512, &claims, key),
+            "invalid-token",
+        ),
         (
             "no algorithm",
             format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{payload}."),
             "invalid-token",
         ),
-        ("another signature", format!("{}.{payload}.{flipped}", parts[0]), "invalid-token"),
+        (
+            "another signature",
+            format!("{}.{payload}.{flipped}", parts[0]),
+            "invalid-token",
+        ),
         ("rubbish", "rubbish".to_owned(), "invalid-token"),
-        ("an unknown API token", format!("dba_{}", "0".repeat(48)), "invalid-token"),
+        (
+            "an unknown API token",
+            format!("dba_{}", "0".repeat(48)),
+            "invalid-token",
+        ),
     ]
 }
 
@@ -190,7 +239,9 @@ fn unbase64(text: &str) -> Vec<u8> {
         b'-' => 62,
         _ => 63,
     };
-    let bits = text.bytes().fold(String::new(), |bits, c| bits + &format!("{:06b}", value(c)));
+    let bits = text
+        .bytes()
+        .fold(String::new(), |bits, c| bits + &format!("{:06b}", value(c)));
     (0..bits.len() / 8)
         .map(|at| u8::from_str_radix(&bits[at * 8..at * 8 + 8], 2).unwrap())
         .collect()

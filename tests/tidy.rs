@@ -12,13 +12,34 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "frame",
         &[
-            "problem", "config", "log", "failure", "postgres", "databases", "platform", "directory",
+            "problem",
+            "config",
+            "log",
+            "failure",
+            "postgres",
+            "databases",
+            "platform",
+            "directory",
             "edge",
         ],
     ),
     ("spine", &["data", "template", "auth", "tenancy"]),
-    ("surfaces", &["rest", "graphql", "reports", "sql", "accounts"]),
-    ("top", &["reference", "front", "health", "app", "serve", "main", "lib"]),
+    (
+        "surfaces",
+        &["rest", "graphql", "reports", "sql", "accounts"],
+    ),
+    (
+        "top",
+        &[
+            "reference",
+            "front",
+            "health",
+            "app",
+            "serve",
+            "main",
+            "lib",
+        ],
+    ),
 ];
 
 const MEMBERS: &[&str] = &["migration", "tenants", "seed"];
@@ -27,7 +48,11 @@ const MOST_LINES: usize = 600;
 #[test]
 fn every_file_says_what_it_is_for_and_stays_small() {
     for (path, text) in rust_files(&["src", "tests", "migration", "tenants", "seed", "benches"]) {
-        assert!(text.starts_with("//! "), "{} does not start with //!", path.display());
+        assert!(
+            text.starts_with("//! "),
+            "{} does not start with //!",
+            path.display()
+        );
         let lines = text.lines().count();
         assert!(lines <= MOST_LINES, "{} has {lines} lines", path.display());
     }
@@ -40,7 +65,11 @@ fn the_environment_is_read_in_one_place() {
             continue;
         }
         for read in ["env::var", "env::vars", "env::set_var", "option_env!"] {
-            assert!(!text.contains(read), "{} reads the environment", path.display());
+            assert!(
+                !text.contains(read),
+                "{} reads the environment",
+                path.display()
+            );
         }
     }
 }
@@ -53,7 +82,12 @@ fn nobody_switches_roles() {
             continue;
         }
         let text = without_comments_and_tests(&text).to_lowercase();
-        for switch in ["set role", "set local role", "set session authorization", "'role',"] {
+        for switch in [
+            "set role",
+            "set local role",
+            "set session authorization",
+            "'role',",
+        ] {
             assert!(!text.contains(switch), "{}: {switch}", path.display());
         }
     }
@@ -64,9 +98,9 @@ fn the_member_crates_do_not_know_each_other() {
     for member in MEMBERS {
         let manifest = fs::read_to_string(root().join(member).join("Cargo.toml")).unwrap();
         for other in MEMBERS.iter().chain(&["sandlot"]) {
-            let edge = manifest
-                .lines()
-                .any(|line| line.starts_with(&format!("{other} =")) || line.starts_with(&format!("{other}.")));
+            let edge = manifest.lines().any(|line| {
+                line.starts_with(&format!("{other} =")) || line.starts_with(&format!("{other}."))
+            });
             assert!(!edge, "{member} depends on {other}");
         }
     }
@@ -77,7 +111,10 @@ fn tenants_and_seed_know_no_http() {
     for member in ["tenants", "seed"] {
         let manifest = fs::read_to_string(root().join(member).join("Cargo.toml")).unwrap();
         for http in ["poem", "hyper", "http"] {
-            assert!(!manifest.lines().any(|line| line.starts_with(http)), "{member} knows {http}");
+            assert!(
+                !manifest.lines().any(|line| line.starts_with(http)),
+                "{member} knows {http}"
+            );
         }
     }
 }
@@ -89,7 +126,10 @@ fn modules_use_lower_layers_and_form_no_cycle() {
         let (layer, name) = layer_of(module);
         for other in used {
             let (other_layer, _) = layer_of(other);
-            assert!(other_layer <= layer, "{module} ({name}) uses {other}, which is above it");
+            assert!(
+                other_layer <= layer,
+                "{module} ({name}) uses {other}, which is above it"
+            );
             if name == "surfaces" && other_layer == layer {
                 panic!("the surface {module} uses the surface {other}");
             }
@@ -109,7 +149,10 @@ fn modules_use_lower_layers_and_form_no_cycle() {
             left.remove(&leaf);
         }
     }
-    assert!(left.is_empty(), "modules in a cycle, or above one: {left:?}");
+    assert!(
+        left.is_empty(),
+        "modules in a cycle, or above one: {left:?}"
+    );
 }
 
 /// Which other top modules each top module names as `crate::..`.
@@ -168,7 +211,13 @@ fn layer_of(module: &str) -> (usize, &'static str) {
 }
 
 fn top_module(path: &Path) -> String {
-    let first = path.components().next().unwrap().as_os_str().to_str().unwrap();
+    let first = path
+        .components()
+        .next()
+        .unwrap()
+        .as_os_str()
+        .to_str()
+        .unwrap();
     first.trim_end_matches(".rs").to_owned()
 }
 

@@ -87,8 +87,8 @@ impl AccountsApi {
         body: Body<NewUser>,
     ) -> Result<Registered, Problem> {
         let Body(new) = body;
-        let account = register::account(&tenancy, &directory, &new).await?;
-        let (tenant, user_id) = tenancy.make_for(&account).await?;
+        let (account, tenant) = register::record(&tenancy, &directory, &new).await?;
+        let (tenant, user_id) = tenancy.make(tenant).await?;
         let user = UserBody {
             id: user_key(user_id),
             email: account.email,

@@ -1,26 +1,26 @@
-//! The account of a registration: a new one, or a known one whose password is right.
+//! The records of a registration: a new account or a known one whose password is right, and its tenant.
 
 use chrono::Utc;
-use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, DbErr, EntityTrait, TransactionTrait, sea_query::OnConflict};
 
 use crate::{
     auth::{operations::NewUser, password},
-    directory::{Directory, account},
+    directory::{Directory, account, tenant},
     problem::{Kind, Problem},
     tenancy::Tenancy,
 };
 
-/// Finds or makes the account of a registration.
+/// Records a tenant, and its account unless that is known.
 ///
 /// # Errors
 /// `invalid-credentials` if the address is known and the password is not its own.
-pub async fn account(
+pub async fn record(
     tenancy: &Tenancy,
     directory: &Directory,
     new: &NewUser,
-) -> Result<account::Model, Problem> {
+) -> Result<(account::Model, tenant::Model), Problem> {
     if let Some(known) = directory.account_by_email(&new.email).await? {
-        return owned(known, new).await;
+        return another(tenancy, known, new).await;
     }
     // A new address costs one hash and a known one costs one verification: the same time.
     let password_hash = password::hash(new.password.clone()).await?;
@@ -31,33 +31,44 @@ pub async fn account(
         created_at: Set(Utc::now()),
         ..Default::default()
     };
+    // Both or none: an account whose registration was cut short could never be told of.
+    let both = tenancy.db().begin().await?;
     let inserted = account::Entity::insert(row)
         .on_conflict(
             OnConflict::column(account::Column::Email)
                 .do_nothing()
                 .to_owned(),
         )
-        .exec_with_returning(tenancy.db())
+        .exec_with_returning(&both)
         .await;
     match inserted {
-        Ok(account) => Ok(account),
+        Ok(account) => {
+            let tenant = tenancy.record(&both, &account).await?;
+            both.commit().await?;
+            Ok((account, tenant))
+        }
         // Somebody registered the address between the look and the insert.
-        Err(sea_orm::DbErr::RecordNotInserted | sea_orm::DbErr::RecordNotFound(_)) => {
+        Err(DbErr::RecordNotInserted | DbErr::RecordNotFound(_)) => {
+            both.rollback().await?;
             let known = directory
                 .account_by_email(&new.email)
                 .await?
                 .ok_or(Kind::InternalError)?;
-            owned(known, new).await
+            another(tenancy, known, new).await
         }
         Err(error) => Err(error.into()),
     }
 }
 
-async fn owned(known: account::Model, new: &NewUser) -> Result<account::Model, Problem> {
+async fn another(
+    tenancy: &Tenancy,
+    known: account::Model,
+    new: &NewUser,
+) -> Result<(account::Model, tenant::Model), Problem> {
     let stored = Some(known.password_hash.clone());
-    if password::verify(new.password.clone(), stored).await? {
-        Ok(known)
-    } else {
-        Err(Kind::InvalidCredentials.into())
+    if !password::verify(new.password.clone(), stored).await? {
+        return Err(Kind::InvalidCredentials.into());
     }
+    let tenant = tenancy.record(tenancy.db(), &known).await?;
+    Ok((known, tenant))
 }

@@ -1,14 +1,19 @@
 //! What a failure is to the caller: where a value is at fault, found out by trying each.
 
-use super::plan::{Plan, Step, brief};
+use super::plan::{Plan, Rules, Step, brief};
 use super::run::{self, Failure};
-use super::spine::Ask;
 use super::{sql, sqlstate};
 use crate::problem::{Kind, Problem};
 use tenants::{Error, Lease};
 
 /// The problem that a failed plan is.
-pub async fn explain(failure: Failure, ask: Ask<'_>, plan: &Plan, lease: &Lease) -> Problem {
+pub async fn explain(
+    failure: Failure,
+    schema: &str,
+    rules: &Rules,
+    plan: &Plan,
+    lease: &Lease,
+) -> Problem {
     let error = match failure {
         Failure::TooLarge => {
             return Problem::new(Kind::BadRequest).detail(format!(
@@ -24,19 +29,19 @@ pub async fn explain(failure: Failure, ask: Ask<'_>, plan: &Plan, lease: &Lease)
     };
     if sqlstate::is_misfit(&error) {
         let found = match &plan.step {
-            Step::Read(_) => misfit_parameters(ask, plan, lease).await,
-            _ => misfit_columns(ask, plan, lease).await,
+            Step::Read(_) | Step::Summarize(_) => misfit_parameters(schema, plan, lease).await,
+            _ => misfit_columns(schema, rules, plan, lease).await,
         };
         if let Some(problem) = found {
             return problem.because(error);
         }
     }
-    sqlstate::problem(error, plan, ask.rules, &ask.identity.schema)
+    sqlstate::problem(error, plan, rules, schema)
 }
 
-async fn misfit_parameters(ask: Ask<'_>, plan: &Plan, lease: &Lease) -> Option<Problem> {
+async fn misfit_parameters(schema: &str, plan: &Plan, lease: &Lease) -> Option<Problem> {
     let mut problem = Problem::new(Kind::InvalidParameter);
-    let statements = sql::statements(plan, &ask.identity.schema);
+    let statements = sql::statements(plan, schema);
     for bind in statements.iter().flat_map(|statement| &statement.binds) {
         let Err(error) = run::try_bind(lease, bind).await else {
             continue;
@@ -53,19 +58,24 @@ async fn misfit_parameters(ask: Ask<'_>, plan: &Plan, lease: &Lease) -> Option<P
     (!problem.errors.is_empty()).then_some(problem)
 }
 
-async fn misfit_columns(ask: Ask<'_>, plan: &Plan, lease: &Lease) -> Option<Problem> {
+async fn misfit_columns(
+    schema: &str,
+    rules: &Rules,
+    plan: &Plan,
+    lease: &Lease,
+) -> Option<Problem> {
     let table = &plan.catalog.tables[plan.table];
     // The key of an update or delete is a parameter of its own.
-    let statements = sql::statements(plan, &ask.identity.schema);
+    let statements = sql::statements(plan, schema);
     for bind in statements.iter().flat_map(|statement| &statement.binds) {
         if &*bind.at == "id" && run::try_bind(lease, bind).await.is_err() {
             return Some(no_such_row(plan));
         }
     }
     let mut problem = Problem::new(Kind::ValidationFailed);
-    for (position, probe) in sql::probes(plan, &ask.identity.schema) {
+    for (position, probe) in sql::probes(plan, schema) {
         let column = &table.columns[position];
-        let name = ask.rules.public_name(&table.name, &column.name);
+        let name = rules.public_name(&table.name, &column.name);
         if problem.errors.contains_key(name) {
             continue;
         }

@@ -18,10 +18,11 @@ pub mod spine;
 pub mod sql;
 pub mod sqlstate;
 pub mod value;
+mod visit;
 pub mod writer;
 
 pub use secrets::MakeSecret;
-pub use spine::{Answer, Ask, Spine};
+pub use spine::{Answer, Ask, Fault, Spine};
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -10,6 +10,8 @@ pub enum Request {
     List(List),
     /// One row by its key.
     One(One),
+    /// Figures over many rows.
+    Aggregate(Aggregate),
     /// New rows.
     Create(Create),
     /// New values for one row by its key.
@@ -24,6 +26,7 @@ impl Request {
         match self {
             Self::List(list) => &list.table,
             Self::One(one) => &one.table,
+            Self::Aggregate(aggregate) => &aggregate.table,
             Self::Create(create) => &create.table,
             Self::Update(update) => &update.table,
             Self::Delete(delete) => &delete.table,
@@ -88,6 +91,110 @@ pub struct One {
     pub key: Vec<String>,
     /// What the row shows.
     pub select: Vec<Item>,
+}
+
+/// Figures over many rows, for all of them or for each group.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Aggregate {
+    /// Table or view.
+    pub table: String,
+    /// Which rows; their order means nothing, and the page is one of groups.
+    pub rows: Rows,
+    /// What rows are put together by; none for one figure over all.
+    pub groups: Vec<Group>,
+    /// The figures.
+    pub measures: Vec<Measure>,
+    /// Sort keys among the groups' and measures' names; ties are broken by the groups.
+    pub order: Vec<Ranking>,
+}
+
+/// What rows are put together by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The member's name in the answer.
+    pub key: String,
+    /// Column.
+    pub column: String,
+    /// The stretch of time that an instant or day falls into, by its first day.
+    pub period: Option<Period>,
+    /// Where it was asked for.
+    pub at: Place,
+}
+
+/// A stretch of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Period {
+    /// From midnight UTC.
+    Day,
+    /// From Monday.
+    Week,
+    /// From the first day.
+    Month,
+    /// From January, April, July or October.
+    Quarter,
+    /// From 1 January.
+    Year,
+}
+
+/// One figure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Measure {
+    /// The member's name in the answer.
+    pub key: String,
+    /// How it is worked out.
+    pub function: Function,
+    /// Of which column; only `Count` does without.
+    pub column: Option<String>,
+    /// Whether equal values count once.
+    pub distinct: bool,
+    /// Where it was asked for.
+    pub at: Place,
+}
+
+/// How a figure is worked out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Function {
+    /// Number of rows, or of values that are not null.
+    Count,
+    /// Sum of the values.
+    Sum,
+    /// Mean of the values.
+    Avg,
+    /// Smallest value.
+    Min,
+    /// Largest value.
+    Max,
+}
+
+impl Function {
+    /// The function of that name: `count`, `sum`, `avg`, `min`, `max`.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Count, Self::Sum, Self::Avg, Self::Min, Self::Max]
+            .into_iter()
+            .find(|function| function.name() == name)
+    }
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::Sum => "sum",
+            Self::Avg => "avg",
+            Self::Min => "min",
+            Self::Max => "max",
+        }
+    }
+}
+
+/// A sort key of groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ranking {
+    /// Name of a group or measure.
+    pub key: String,
+    /// Last one first.
+    pub descending: bool,
+    /// Where it was asked for.
+    pub at: Place,
 }
 
 /// New rows.

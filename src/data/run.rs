@@ -84,26 +84,36 @@ pub async fn read(
     Ok(outcome(written, &layout, capture))
 }
 
-/// Runs the statements of a write in one transaction; their rows are put together.
+/// The statements of one write, and what to take from its last row.
+#[derive(Debug)]
+pub struct Write {
+    /// To be run in this order; their rows are put together.
+    pub statements: Vec<Statement>,
+    /// Members of the rows.
+    pub capture: Vec<usize>,
+}
+
+/// Runs writes in one transaction. A failure comes with the place of the write that failed.
 pub async fn write(
     lease: &Lease,
-    statements: &[Statement],
-    capture: &[usize],
+    writes: &[Write],
     keep: Keep,
-) -> Result<Outcome, Failure> {
-    let mut prepared = Vec::with_capacity(statements.len());
-    for statement in statements {
-        prepared.push(prepare(lease, statement).await?);
-    }
-    let layouts: Vec<Layout> = statements
+) -> Result<Vec<Outcome>, (usize, Failure)> {
+    let statements: Vec<(usize, &Statement)> = writes
         .iter()
-        .map(|statement| Layout::new(statement, Format::Json))
+        .enumerate()
+        .flat_map(|(at, write)| write.statements.iter().map(move |one| (at, one)))
         .collect();
+    let mut ready = Vec::with_capacity(statements.len());
+    for (at, statement) in &statements {
+        let prepared = prepare(lease, statement).await;
+        let prepared = prepared.map_err(|failure| (*at, failure))?;
+        ready.push((prepared, Layout::new(statement, Format::Json)));
+    }
     let rows = statements
         .iter()
-        .zip(&prepared)
-        .zip(&layouts)
-        .map(|((statement, prepared), layout)| collect(lease, prepared, statement, layout));
+        .zip(&ready)
+        .map(|((_, statement), (prepared, layout))| collect(lease, prepared, statement, layout));
     let end = match keep {
         Keep::Yes => "commit",
         Keep::No => "set constraints all immediate; rollback",
@@ -113,24 +123,20 @@ pub async fn write(
         in_order(rows),
         lease.batch_execute(end),
     );
+    let last = writes.len().saturating_sub(1);
     if ended.is_err() && keep == Keep::No {
         // The check of deferred constraints failed and left the transaction open.
-        lease.batch_execute("rollback").await.map_err(failed)?;
+        let rolled_back = lease.batch_execute("rollback").await;
+        rolled_back.map_err(|error| (last, failed(error)))?;
     }
-    began.map_err(failed)?;
-    let mut whole = Outcome::default();
-    for (written, layout) in rows.into_iter().zip(&layouts) {
-        let written = written.map_err(|failure| failure.noted(lease))?;
-        let part = outcome(written, layout, capture);
-        if whole.rows > 0 && part.rows > 0 {
-            whole.body.push(b',');
-        }
-        whole.body.extend_from_slice(&part.body);
-        whole.rows += part.rows;
-        whole.last = part.last.or(whole.last);
+    began.map_err(|error| (0, failed(error)))?;
+    let mut outcomes: Vec<Outcome> = writes.iter().map(|_| Outcome::default()).collect();
+    for ((rows, (at, _)), (_, layout)) in rows.into_iter().zip(statements).zip(&ready) {
+        let rows = rows.map_err(|failure| (at, failure.noted(lease)))?;
+        outcomes[at].add(outcome(rows, layout, &writes[at].capture));
     }
-    ended.map_err(failed)?;
-    Ok(whole)
+    ended.map_err(|error| (last, failed(error)))?;
+    Ok(outcomes)
 }
 
 /// Runs a statement for the one value that it gives; `None` without a row.
@@ -154,6 +160,18 @@ pub async fn try_bind(lease: &Lease, bind: &Bind) -> Result<(), Error> {
     let value = [Text(bind.value.as_deref())];
     lease.execute_raw(&prepared, value).await?;
     Ok(())
+}
+
+impl Outcome {
+    /// Puts the rows of another statement behind.
+    fn add(&mut self, part: Self) {
+        if self.rows > 0 && part.rows > 0 {
+            self.body.push(b',');
+        }
+        self.body.extend_from_slice(&part.body);
+        self.rows += part.rows;
+        self.last = part.last.or(self.last.take());
+    }
 }
 
 impl Failure {

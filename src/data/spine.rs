@@ -1,20 +1,20 @@
-//! One request from plan to rows: what every surface calls.
+//! From a request to rows: what every surface calls.
 
 use super::catalog::Catalog;
 use super::catalog::cache::Cache;
 use super::cursor::Seal;
 use super::explain::explain;
-use super::plan::{Plan, Rules, SortBy, Step, order_text, plan};
+use super::plan::{Plan, Read, Rules, SortBy, Step, order_text};
 use super::request::{Count, Request};
 use super::rows::{Format, positions};
-use super::run::{self, Failure, Keep, Outcome};
+use super::run::{self, Failure, Keep, Outcome, Write};
 use super::secrets::{MakeSecret, with_secrets, without_secrets};
 use super::sql;
+use super::visit::Visit;
 use crate::problem::{Kind, Problem};
 use std::sync::Arc;
 use std::time::Duration;
-use tenants::{Access, Error, Identity, Lease, Tenants};
-use tokio::time::Instant;
+use tenants::{Identity, Lease, Tenants};
 
 /// What answering needs besides the request: one for the whole server.
 #[derive(Clone)]
@@ -57,6 +57,15 @@ pub struct Answer {
     pub key: Vec<String>,
 }
 
+/// Which of several writes was refused, and why.
+#[derive(Debug)]
+pub struct Fault {
+    /// Its place among the requests.
+    pub at: usize,
+    /// Why.
+    pub problem: Problem,
+}
+
 impl Spine {
     /// A spine with an empty cache.
     ///
@@ -81,131 +90,126 @@ impl Spine {
 
     /// What the schema holds at this very moment: for a name that was not found.
     pub async fn look_again(&self, identity: &Identity) -> Result<Arc<Catalog>, Problem> {
-        let until = self.deadline();
-        let lease = self.tenants.lease(identity, Access::Read).await?;
-        let catalog = self.look(identity, &lease, until).await?;
-        lease.finish();
+        let rules = Rules::default();
+        let mut visit = Visit::begin(self, identity, &rules).await?;
+        visit.look().await?;
+        let catalog = visit.catalog().clone();
+        visit.end(false);
         Ok(catalog)
     }
 
-    /// Answers a request.
+    /// Answers one request.
     ///
     /// A connection is taken once at most, and not at all if the request is refused for what it
     /// says. A schema that changed since the catalog was read is read again, once.
     pub async fn answer(&self, ask: Ask<'_>) -> Result<Answer, Problem> {
-        let until = self.deadline();
-        let mut lease = None;
-        let mut looked = false;
-        let mut catalog = match self.catalogs.fresh(&ask.identity.schema) {
-            Some(catalog) => catalog,
-            None => {
-                looked = true;
-                let taken = self.take(ask, &mut lease).await?;
-                self.look(ask.identity, taken, until).await?
-            }
-        };
-        let request = loop {
-            // Planned with the secret as it was sent, to refuse before work is put into it.
-            let open = without_secrets(ask.request, ask.rules)?;
-            match plan(&open, &catalog, ask.rules, &self.seal) {
-                Ok(_) => {
-                    break with_secrets(ask.request, open, ask.rules, &self.make_secret).await?;
-                }
-                Err(problem) if looked || !may_be_stale(&problem) => return Err(problem),
-                Err(problem) => {
-                    looked = true;
-                    let taken = self.take(ask, &mut lease).await?;
-                    let newer = self.look(ask.identity, taken, until).await?;
-                    if Arc::ptr_eq(&newer, &catalog) {
-                        if let Some(lease) = lease {
-                            lease.finish();
-                        }
-                        return Err(problem);
-                    }
-                    catalog = newer;
-                }
-            }
-        };
-        let mut moved = false;
+        if ask.request.is_write() {
+            let requests = std::slice::from_ref(ask.request);
+            let written = self
+                .write(ask.identity, ask.rules, requests, ask.keep)
+                .await;
+            let mut answers = written.map_err(|fault| fault.problem)?;
+            return answers.pop().ok_or_else(|| Kind::InternalError.into());
+        }
+        let mut visit = Visit::begin(self, ask.identity, ask.rules).await?;
         loop {
-            let plan = plan(&request, &catalog, ask.rules, &self.seal)?;
-            let taken = self.take(ask, &mut lease).await?;
-            match until.keep(taken, self.run(ask, &plan, taken)).await {
+            let plan = visit.plan(ask.request).await?;
+            let until = visit.until;
+            let lease = visit.lease().await?;
+            let read = until.keep(lease, self.read(ask, &plan, lease)).await?;
+            match read {
                 Ok(answer) => {
-                    if let Some(lease) = lease {
-                        give_back(lease, &plan);
-                    }
+                    visit.end(plan.runs_tenants_code());
                     return Ok(answer);
                 }
-                Err(Failure::Moved(_)) if !moved => {
-                    moved = true;
-                    catalog = self.look(ask.identity, taken, until).await?;
+                Err(failure) if visit.has_moved(&failure).await? => {}
+                Err(failure) => return Err(fail(failure, visit, &plan).await),
+            }
+        }
+    }
+
+    /// Runs writes in one transaction: all are kept, or none.
+    ///
+    /// Each is planned before any runs, and answers with its rows as they were written.
+    pub async fn write(
+        &self,
+        identity: &Identity,
+        rules: &Rules,
+        requests: &[Request],
+        keep: Keep,
+    ) -> Result<Vec<Answer>, Fault> {
+        let whole = |problem: Problem| Fault { at: 0, problem };
+        let mut visit = Visit::begin(self, identity, rules).await.map_err(whole)?;
+        let mut stored = Vec::with_capacity(requests.len());
+        for (at, request) in requests.iter().enumerate() {
+            let here = |problem| Fault { at, problem };
+            // Planned with secrets as they were sent, to refuse before work is put into them.
+            let open = without_secrets(request, rules).map_err(here)?;
+            visit.plan(&open).await.map_err(here)?;
+            stored.push((request, open));
+        }
+        let mut ready = Vec::with_capacity(stored.len());
+        for (at, (request, open)) in stored.into_iter().enumerate() {
+            let sealed = with_secrets(request, open, rules, &self.make_secret).await;
+            ready.push(sealed.map_err(|problem| Fault { at, problem })?);
+        }
+        loop {
+            let mut plans = Vec::with_capacity(ready.len());
+            for (at, request) in ready.iter().enumerate() {
+                let plan = visit.plan(request).await;
+                plans.push(plan.map_err(|problem| Fault { at, problem })?);
+            }
+            let writes: Vec<Write> = plans.iter().map(|plan| spell(plan, identity)).collect();
+            let until = visit.until;
+            let lease = visit.lease().await.map_err(whole)?;
+            let written = until.keep(lease, run::write(lease, &writes, keep)).await;
+            match written.map_err(|error| whole(error.into()))? {
+                Ok(outcomes) => {
+                    visit.end(plans.iter().any(Plan::runs_tenants_code));
+                    return Ok(outcomes.into_iter().map(written_answer).collect());
                 }
-                Err(failure) => {
-                    let explained = async { Ok(explain(failure, ask, &plan, taken).await) };
-                    return Err(until
-                        .keep(taken, explained)
-                        .await
-                        .unwrap_or_else(|_| Kind::RequestTimeout.into()));
+                Err((_, failure)) if visit.has_moved(&failure).await.map_err(whole)? => {}
+                Err((at, failure)) => {
+                    let Some(plan) = plans.get(at) else {
+                        return Err(whole(Kind::InternalError.into()));
+                    };
+                    let problem = fail(failure, visit, plan).await;
+                    return Err(Fault { at, problem });
                 }
             }
         }
     }
 
-    /// The lease taken already, or one taken now.
-    async fn take<'l>(
-        &self,
-        ask: Ask<'_>,
-        lease: &'l mut Option<Lease>,
-    ) -> Result<&'l Lease, Problem> {
-        let taken = match lease.take() {
-            Some(taken) => taken,
-            None => {
-                let access = if ask.rules.no_writes.is_some() {
-                    Access::Read
-                } else {
-                    Access::Write
-                };
-                self.tenants.lease(ask.identity, access).await?
-            }
-        };
-        Ok(lease.insert(taken))
+    pub(super) fn catalogs(&self) -> &Cache {
+        &self.catalogs
     }
 
-    async fn look(
-        &self,
-        identity: &Identity,
-        lease: &Lease,
-        until: Deadline,
-    ) -> Result<Arc<Catalog>, Problem> {
-        let look = self.catalogs.look(&identity.schema, lease);
-        lease.run(until.left(), look).await.map_err(Problem::from)
+    pub(super) fn tenants(&self) -> &Tenants {
+        &self.tenants
     }
 
-    /// When the work of a request that starts now must be over.
-    fn deadline(&self) -> Deadline {
-        Deadline(Instant::now() + self.tenants.settings().limits.statement)
+    pub(super) fn seal(&self) -> &Seal {
+        &self.seal
     }
 
-    async fn run(&self, ask: Ask<'_>, plan: &Plan, lease: &Lease) -> Result<Answer, Failure> {
+    /// How long the work of one request may take.
+    pub(super) fn limit(&self) -> Duration {
+        self.tenants.settings().limits.statement
+    }
+
+    async fn read(&self, ask: Ask<'_>, plan: &Plan, lease: &Lease) -> Result<Answer, Failure> {
         let statements = sql::statements(plan, &ask.identity.schema);
-        let table = &plan.catalog.tables[plan.table];
+        let Some(statement) = statements.first() else {
+            return Ok(Answer::default());
+        };
+        let read_only = ask.rules.no_writes.is_some();
         let Step::Read(read) = &plan.step else {
-            let capture = statements
-                .first()
-                .and_then(|statement| positions(&statement.columns, &table.key))
-                .unwrap_or_default();
-            let outcome = run::write(lease, &statements, &capture, ask.keep).await?;
-            let key: Option<Vec<String>> = outcome.last.into_iter().flatten().collect();
+            let outcome = run::read(lease, statement, ask.format, &[], read_only).await?;
             return Ok(Answer {
                 body: outcome.body,
                 rows: outcome.rows,
-                key: key.unwrap_or_default(),
                 ..Answer::default()
             });
-        };
-        let Some(statement) = statements.first() else {
-            return Ok(Answer::default());
         };
         let sorted = read.order.iter().filter_map(|sort| match sort.by {
             SortBy::Column(column) => Some(column),
@@ -216,11 +220,11 @@ impl Spine {
         } else {
             Vec::new()
         };
-        let read_only = ask.rules.no_writes.is_some();
         let outcome = run::read(lease, statement, ask.format, &capture, read_only).await?;
-        let total = total(ask, plan, lease, &outcome).await?;
+        let total = total(&ask.identity.schema, plan, read, lease, &outcome).await?;
         let shown = read.offset.saturating_add(outcome.rows);
         let more = outcome.more || (!read.peek && total.is_some_and(|total| shown < total));
+        let table = &plan.catalog.tables[plan.table];
         let next_cursor = match outcome.last {
             Some(values) if more && read.cursor => {
                 Some(self.seal.close(&order_text(table, &read.order), &values))
@@ -238,51 +242,68 @@ impl Spine {
     }
 }
 
-/// When the work of a request must be over, all steps together.
-#[derive(Clone, Copy)]
-struct Deadline(Instant);
-
-impl Deadline {
-    fn left(self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
-    }
-
-    /// Runs work on the lease under the watchdog.
-    async fn keep<T>(
-        self,
-        lease: &Lease,
-        work: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
-        let whole = async { Ok::<_, Error>(work.await) };
-        match lease.run(self.left(), whole).await {
-            Ok(outcome) => outcome,
-            Err(error) => Err(Failure::Database(error)),
-        }
+impl Plan {
+    /// Whether running it may call what the tenant wrote: a view, a trigger.
+    fn runs_tenants_code(&self) -> bool {
+        let table = &self.catalog.tables[self.table];
+        table.kind.is_view()
+            || (table.triggers && !matches!(self.step, Step::Read(_) | Step::Summarize(_)))
     }
 }
 
-/// Gives the connection back; after code of the tenant's may have run, by way of being looked over.
-fn give_back(lease: Lease, plan: &Plan) {
-    let table = &plan.catalog.tables[plan.table];
-    let writes = !matches!(plan.step, Step::Read(_));
-    if table.kind.is_view() || (writes && table.triggers) {
-        lease.finish_raw();
-    } else {
-        lease.finish();
+fn spell(plan: &Plan, identity: &Identity) -> Write {
+    let statements = sql::statements(plan, &identity.schema);
+    let key = &plan.catalog.tables[plan.table].key;
+    let capture = statements
+        .first()
+        .and_then(|statement| positions(&statement.columns, key))
+        .unwrap_or_default();
+    Write {
+        statements,
+        capture,
+    }
+}
+
+fn written_answer(outcome: Outcome) -> Answer {
+    let key: Option<Vec<String>> = outcome.last.into_iter().flatten().collect();
+    Answer {
+        body: outcome.body,
+        rows: outcome.rows,
+        key: key.unwrap_or_default(),
+        ..Answer::default()
+    }
+}
+
+/// The problem that a failure is. The lease goes back: what failed has ended its transaction.
+async fn fail(failure: Failure, mut visit: Visit<'_>, plan: &Plan) -> Problem {
+    let (until, schema, rules) = (visit.until, &visit.identity.schema, visit.rules);
+    let dropped = matches!(failure, Failure::TooLarge);
+    let lease = match visit.lease().await {
+        Ok(lease) => lease,
+        Err(problem) => return problem,
+    };
+    match until
+        .keep(lease, explain(failure, schema, rules, plan, lease))
+        .await
+    {
+        Ok(problem) => {
+            // Rows that nobody reads any more are still under way.
+            visit.end(dropped || plan.runs_tenants_code());
+            problem
+        }
+        Err(error) => error.into(),
     }
 }
 
 /// The count of all pages' rows. It comes with the rows; where there are none, it is zero on the
 /// first page and asked for on others.
 async fn total(
-    ask: Ask<'_>,
+    schema: &str,
     plan: &Plan,
+    read: &Read,
     lease: &Lease,
     outcome: &Outcome,
 ) -> Result<Option<u64>, Failure> {
-    let Step::Read(read) = &plan.step else {
-        return Ok(None);
-    };
     let whole = |n: i64| u64::try_from(n).unwrap_or(0);
     match read.count {
         _ if read.single => Ok(None),
@@ -294,7 +315,7 @@ async fn total(
             if read.offset == 0 && read.after.is_none() && read.limit != Some(0) {
                 return Ok(Some(0));
             }
-            let Some(statement) = sql::count(plan, &ask.identity.schema) else {
+            let Some(statement) = sql::count(plan, schema) else {
                 return Ok(None);
             };
             let total: Option<i64> = run::scalar(lease, &statement)
@@ -303,7 +324,7 @@ async fn total(
             Ok(total.map(whole))
         }
         Count::Planned => {
-            let Some(statement) = sql::estimate(plan, &ask.identity.schema) else {
+            let Some(statement) = sql::estimate(plan, schema) else {
                 return Ok(None);
             };
             let top: Option<String> = run::scalar(lease, &statement)
@@ -318,12 +339,4 @@ async fn total(
 fn estimated(line: &str) -> Option<u64> {
     let (_, rest) = line.rsplit_once(" rows=")?;
     rest.split(' ').next()?.parse().ok()
-}
-
-/// Whether another look at the schema might change a refusal.
-fn may_be_stale(problem: &Problem) -> bool {
-    matches!(
-        problem.kind,
-        Kind::NotFound | Kind::InvalidParameter | Kind::ValidationFailed
-    )
 }

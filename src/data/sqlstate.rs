@@ -65,7 +65,7 @@ pub fn problem(error: Error, plan: &Plan, rules: &Rules, schema: &str) -> Proble
 
 impl Plan {
     fn is_read(&self) -> bool {
-        matches!(self.step, Step::Read(_))
+        matches!(self.step, Step::Read(_) | Step::Summarize(_))
     }
 
     /// The row of the catalogue for a write that a rule of the table refuses.
@@ -75,6 +75,7 @@ impl Plan {
             Step::Update(_) => Kind::UpdateFailed,
             Step::Delete(_) => Kind::DeletionFailed,
             Step::Read(_) => Kind::BadRequest,
+            Step::Summarize(_) => Kind::AggregationError,
         }
     }
 
@@ -111,6 +112,11 @@ fn other(refused: &DbError, plan: &Plan) -> Problem {
         } else {
             format!("A trigger, rule or expression of `{name}` failed{said}.")
         });
+    }
+    if matches!(plan.step, Step::Summarize(_)) {
+        return Problem::new(Kind::AggregationError).detail(format!(
+            "The aggregate over `{name}` failed in the database{said}."
+        ));
     }
     if plan.definition().kind.is_view() {
         return Problem::new(Kind::ViewExecutionError)

@@ -152,7 +152,11 @@ fn check(parts: &Parts, limits: &Limits) -> Result<(), Problem> {
         return Err(Problem::new(Kind::BadRequest).detail("The request has more than one Host."));
     }
     let header = parts.headers.iter();
-    if header.map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > HEADER {
+    if header
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum::<usize>()
+        > HEADER
+    {
         return Err(Problem::new(Kind::BadRequest)
             .detail(format!("The header may have {HEADER} bytes at most.")));
     }

@@ -5,6 +5,7 @@ use std::{
     io::{Read, Seek, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
+    time::{Duration, Instant},
 };
 
 use rustix::{
@@ -17,12 +18,28 @@ use super::Error;
 /// Name of the lock file in the folder.
 pub const LOCK_FILE: &str = "sandlot.lock";
 
+/// How long a killed process may take until the kernel has closed its files.
+const ENDING: Duration = Duration::from_secs(2);
+
 /// The right to use a data folder; given back when dropped, and by the kernel when the
 /// process ends in whatever way, so a lock never has to be removed by hand.
 #[derive(Debug)]
 pub struct Lock(#[allow(dead_code, reason = "held, never read")] File);
 
 impl Lock {
+    /// The same, giving a process that is just ending a moment to be gone.
+    pub fn take_soon(folder: &Path) -> Result<Self, Error> {
+        let patience = Instant::now() + ENDING;
+        loop {
+            match Self::take(folder) {
+                Err(Error::Held { .. }) if Instant::now() < patience => {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
     /// Takes the folder, or says which process has it ([`Error::Held`]).
     ///
     /// The file stays where it is afterwards: removing it would let two processes hold

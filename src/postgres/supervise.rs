@@ -90,11 +90,11 @@ pub(super) fn run(
 /// Everything that has to be right before Postgres can be started.
 fn prepare(options: &Options) -> Result<(Server, bool, Vec<Lock>), Error> {
     let data_dir = place::make_data_dir(&options.data_dir)?;
-    let mut locks = vec![Lock::take(&data_dir)?];
+    let mut locks = vec![Lock::take_soon(&data_dir)?];
     let place = Place::choose(&data_dir, options.scratch)?;
     if place.root != data_dir {
         // A copied data folder names the same place as the original.
-        locks.push(Lock::take(&place.root)?);
+        locks.push(Lock::take_soon(&place.root)?);
     }
     if place.runner.switch && place.runner.name == "nobody" {
         tracing::warn!(

@@ -133,4 +133,7 @@ pub async fn handle(
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
+mod spelling;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod trials;

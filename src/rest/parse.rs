@@ -255,7 +255,7 @@ impl<'a> Parameters<'a> {
                 .and_then(|(head, rest)| Some((head, rest.strip_suffix(']')?)));
             match (name.as_str(), bracket) {
                 ("fields", _) => read.fields(Vec::new(), name, value)?,
-                (_, Some(("fields", path))) if reads => {
+                (_, Some(("fields", path))) => {
                     let path = include_path(path, name)?;
                     read.fields(path, name, value)?;
                 }
@@ -270,7 +270,7 @@ impl<'a> Parameters<'a> {
                         at: "where".into(),
                     });
                 }
-                ("include", _) if reads => read.once(name, value)?,
+                ("include", _) => read.once(name, value)?,
                 ("on_conflict", _) if !reads && many => read.once(name, value)?,
                 (known, _) if reads && many && OF_LISTS.contains(&known) => {
                     read.once(name, value)?;

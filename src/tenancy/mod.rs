@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
-use sea_orm::{ActiveValue::Set, DatabaseConnection, EntityTrait, IntoActiveModel};
+use sea_orm::{
+    ActiveValue::Set, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, IntoActiveModel,
+    sea_query::OnConflict,
+};
 use tenants::{Access, Identity, Tenants, names};
 use tokio::sync::Semaphore;
 
@@ -21,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(8);
 /// Copies that are made at once: making one keeps one core of the database busy.
 const AT_ONCE: usize = 2;
 
+/// How often a name is drawn for a copy before that is given up.
+const TRIES: usize = 20;
 /// How long measuring a tenant may take.
 const MEASURING: Duration = Duration::from_secs(2);
 /// Through the schema's dependencies, for a look by `relnamespace` reads the tables of all tenants.
@@ -66,17 +71,16 @@ impl Tenancy {
         &self.db
     }
 
-    /// Records a tenant of the account and makes its copy, in the background if it takes long.
+    /// Makes a recorded tenant's copy, in the background if it takes long.
     ///
     /// Returns the tenant as it is after a short wait, and the key of its first user once it is ready.
     ///
     /// # Errors
     /// `service-unavailable` if the platform's database is out of reach.
-    pub async fn make_for(
+    pub async fn make(
         self: &Arc<Self>,
-        account: &account::Model,
+        tenant: tenant::Model,
     ) -> Result<(tenant::Model, Option<String>), Problem> {
-        let tenant = self.record(account).await?;
         // A client that goes away does not stop the making.
         let making = tokio::spawn({
             let tenancy = Arc::clone(self);
@@ -129,16 +133,20 @@ impl Tenancy {
         }
     }
 
-    /// Inserts the record, under a schema name that nobody has.
-    async fn record(&self, account: &account::Model) -> Result<tenant::Model, Problem> {
-        let mut tries = 0;
-        loop {
+    /// Inserts the record of a tenant, under a schema name that nobody has.
+    ///
+    /// # Errors
+    /// `service-unavailable` if the platform's database is out of reach.
+    pub async fn record(
+        &self,
+        db: &impl ConnectionTrait,
+        account: &account::Model,
+    ) -> Result<tenant::Model, Problem> {
+        // Six digits: with thousands of tenants of one name, some draw twice.
+        for _ in 0..TRIES {
             let row = tenant::ActiveModel {
                 account_id: Set(account.id),
-                schema: Set(names::schema_for(
-                    &account.email,
-                    rand::random_range(0..1_000_000),
-                )),
+                schema: Set(names::schema_for(&account.email, names::fresh_digits())),
                 role: Set(names::fresh_role()),
                 api_key: Set(format!("ak_{}", hex::encode(rand::random::<[u8; 16]>()))),
                 status: Set(tenant::Status::Provisioning),
@@ -147,24 +155,21 @@ impl Tenancy {
                 created_at: Set(Utc::now()),
                 ..Default::default()
             };
-            match tenant::Entity::insert(row)
-                .exec_with_returning(&self.db)
-                .await
-            {
-                Ok(tenant) => return Ok(tenant),
-                // Six digits: with thousands of tenants of one name, some draw twice.
-                Err(error)
-                    if tries < 20
-                        && matches!(
-                            error.sql_err(),
-                            Some(sea_orm::SqlErr::UniqueConstraintViolation(_))
-                        ) =>
-                {
-                    tries += 1;
-                }
-                Err(error) => return Err(error.into()),
+            let inserted = tenant::Entity::insert(row)
+                .on_conflict(
+                    OnConflict::column(tenant::Column::Schema)
+                        .do_nothing()
+                        .to_owned(),
+                )
+                .exec_with_returning(db)
+                .await;
+            match inserted {
+                Err(DbErr::RecordNotInserted | DbErr::RecordNotFound(_)) => {}
+                outcome => return Ok(outcome?),
             }
         }
+        Err(Problem::new(Kind::ServiceUnavailable)
+            .detail("No free name was found for the copy. Try it again."))
     }
 }
 

@@ -54,7 +54,7 @@ impl Tenancy {
                 .map_err(Problem::from)?;
             tenant::Entity::delete_by_id(id).exec(&lock).await?;
         } else {
-            let outcome = self.make(&tenant).await;
+            let outcome = self.copy(&tenant).await;
             let mut done = tenant.clone().into_active_model();
             match outcome {
                 Ok(id) => {
@@ -82,7 +82,7 @@ impl Tenancy {
     }
 
     /// Makes the copy and its first user; what an earlier try left is removed first.
-    async fn make(&self, tenant: &tenant::Model) -> Result<String, Problem> {
+    async fn copy(&self, tenant: &tenant::Model) -> Result<String, Problem> {
         let account = account::Entity::find_by_id(tenant.account_id)
             .one(&self.db)
             .await?

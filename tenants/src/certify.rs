@@ -153,6 +153,7 @@ impl Certificate {
 fn excuses(uncloned: &[Uncloned]) -> BTreeSet<String> {
     uncloned
         .iter()
+        .filter(|u| u.missing)
         .flat_map(|u| [u.name.clone(), ident(&u.name)])
         .collect()
 }

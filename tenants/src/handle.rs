@@ -14,15 +14,17 @@ use crate::{
 
 /// Every tenant's connections, and what the platform does for them. Clones share one set of pools.
 #[derive(Clone)]
-pub struct Tenants(Arc<Inner>);
+pub struct Tenants(pub(crate) Arc<Inner>);
 
-struct Inner {
+pub(crate) struct Inner {
     settings: Settings,
     platform_role: String,
     tenant_pool: Pool,
     platform_pool: Pool,
     /// For what must not wait behind a clone: ending backends, and asking whether the server is there.
-    watch_pool: Pool,
+    pub(crate) watch_pool: Pool,
+    /// For the few connections that belong to no pool.
+    pub(crate) door: Door,
     healing: Mutex<()>,
 }
 
@@ -65,7 +67,7 @@ impl Tenants {
         // A quarter of the places is for tenants that have none, so that busy ones can't take all.
         let cap = limits.connections.max(1);
         let tenant_pool = Pool::new(
-            door,
+            door.clone(),
             share(cap, limits.per_tenant.clamp(1, cap), cap / 4),
             Some(watch_pool.clone()),
         );
@@ -76,6 +78,7 @@ impl Tenants {
             tenant_pool,
             platform_pool,
             watch_pool,
+            door,
             healing,
         })))
     }

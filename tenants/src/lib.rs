@@ -8,6 +8,7 @@ mod handle;
 mod lease;
 pub mod names;
 mod pool;
+mod proof;
 mod provision;
 mod remove;
 pub mod replay;

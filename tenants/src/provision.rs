@@ -10,6 +10,7 @@ use crate::{
     handle::Tenants,
     lease::{Access, Lease},
     names::quote_ident,
+    script::{self, Script},
     superuser,
 };
 
@@ -63,14 +64,36 @@ impl Tenants {
 
     /// Opens the transaction in which a copy is made in a schema that no tenant has held, and handed over to `role`.
     pub async fn fill(&self, role: &str) -> Result<Fill, Error> {
+        let fill = self.begin_fill(role).await?;
+        fill.join().await?;
+        Ok(fill)
+    }
+
+    /// Makes a copy by the script in `schema`, which is fresh, and hands it over to `role`; nothing is kept before [`Fill::commit`].
+    ///
+    /// # Errors
+    /// [`script::Error::Stale`] when the template is not as it was when the script was drawn up.
+    pub async fn copy(
+        &self,
+        script: &Script,
+        schema: &str,
+        role: &str,
+    ) -> Result<Fill, script::Error> {
+        let fill = self.begin_fill(role).await?;
+        // The template is locked before the first look at anything: the rows are those of a moment
+        // at which its definitions are held already.
+        script.hold_template(&*fill.lease).await?;
+        fill.join().await?;
+        script.fill(&*fill.lease, schema, role).await?;
+        Ok(fill)
+    }
+
+    async fn begin_fill(&self, role: &str) -> Result<Fill, Error> {
         let lease = self.platform().await?;
         lease.begin().await?;
+        // All of a copy's rows are those of one moment.
         lease
-            .batch_execute(&format!(
-                // All of a copy's rows are those of one moment.
-                "set transaction isolation level repeatable read; grant {} to current_user",
-                quote_ident(role)
-            ))
+            .batch_execute("set transaction isolation level repeatable read")
             .await?;
         Ok(Fill {
             lease,
@@ -192,6 +215,12 @@ impl Tenants {
 }
 
 impl Fill {
+    async fn join(&self) -> Result<(), Error> {
+        let role = quote_ident(&self.role);
+        let text = format!("grant {role} to current_user");
+        Ok(self.lease.batch_execute(&text).await?)
+    }
+
     /// Ends the platform's membership and commits.
     pub async fn commit(self) -> Result<(), Error> {
         self.lease

@@ -32,22 +32,19 @@ impl Script {
             .build_transaction()
             .isolation_level(IsolationLevel::RepeatableRead);
         let tx = build.start().await?;
-        self.replay_in(&tx, target, owner).await?;
+        self.hold_template(&tx).await?;
+        self.fill(&tx, target, owner).await?;
         tx.commit().await?;
         Ok(())
     }
 
-    /// The same inside a transaction of the caller's, which is at the level repeatable read and has not read yet.
-    ///
-    /// # Errors
-    /// As those of [`Script::replay`]; the transaction can't go on then.
-    pub async fn replay_in(
+    /// Makes the copy inside a transaction that holds the template already.
+    pub(crate) async fn fill(
         &self,
         tx: &impl GenericClient,
         target: &str,
         owner: &str,
     ) -> Result<(), Error> {
-        self.hold_template(tx).await?;
         tx.batch_execute(SETTINGS).await?;
         tx.batch_execute(&self.statements(target, owner)).await?;
         Ok(())

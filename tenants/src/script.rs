@@ -55,15 +55,17 @@ pub struct Nulled {
     pub column: String,
 }
 
-/// Something that a copy lacks.
+/// Something that a copy lacks, or has otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Uncloned {
     /// What it is, in the words of SQL.
     pub kind: String,
     /// Its name.
     pub name: String,
-    /// Why it is not copied.
+    /// Why it is not copied, or what about it is not.
     pub reason: String,
+    /// Whether it is not there at all.
+    pub missing: bool,
 }
 
 /// Why a script could not be drawn up or replayed.
@@ -94,6 +96,9 @@ pub enum Error {
     /// The catalogs said something that was not expected.
     #[error("the catalogs gave {0}")]
     Catalog(String),
+    /// There was no connection, or the platform could not join the tenant's role.
+    #[error(transparent)]
+    Tenants(#[from] crate::Error),
 }
 
 impl Script {
@@ -175,7 +180,11 @@ impl Script {
             }
             other => other?,
         }
-        if stamp(tx, &self.source).await? != self.stamp {
+        let same = stamp(tx, &self.source).await? == self.stamp;
+        let namespace = catalog::find_schema(tx, &self.source).await?;
+        // The locks may have been waited for longer than the snapshot is old.
+        let moved: bool = tx.query_one(queries::MOVED, &[&namespace]).await?.get(0);
+        if moved || !same {
             return Err(Error::Stale);
         }
         for table in &self.forced {
@@ -209,9 +218,10 @@ impl Script {
         routines::draw(&mut draft);
         keys::draw(&mut draft);
         late::draw(&mut draft);
+        draft.note_texts();
         draft.comments();
         for (kind, name, reason) in &catalog.outside {
-            draft.note(kind, name, reason);
+            draft.miss(kind, name, reason);
         }
         draft.prune();
         draft.uncloned.sort();

@@ -45,6 +45,13 @@ pub(crate) async fn prepare(superuser: &Config, settings: &Settings) -> Result<(
     for row in databases {
         let database: String = row.get(0);
         close_database(&client, &database, database == tenants).await?;
+        if database == tenants {
+            // What a tenant raises would otherwise fill the disk by way of the server's log.
+            let name = quote_ident(&database);
+            client
+                .batch_execute(&format!("alter database {name} set log_min_messages = fatal"))
+                .await?;
+        }
         close_functions(&connect(superuser.clone().dbname(&database)).await?, role).await?;
     }
     Ok(())

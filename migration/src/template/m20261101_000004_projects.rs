@@ -181,8 +181,6 @@ create table public.timesheets (
 );
 create index timesheets_task_id_idx on public.timesheets (task_id);
 create index timesheets_staff_id_idx on public.timesheets (staff_id, start_time);
-create index timesheets_start_time_idx on public.timesheets (start_time);
-create index timesheets_updated_at_idx on public.timesheets (updated_at);
 comment on table public.timesheets is 'Time spent on tasks';
 comment on column public.timesheets.task_id is 'Task that was worked on';
 comment on column public.timesheets.staff_id is 'Who worked';

@@ -1,8 +1,8 @@
-//! The log of what happened: picked from the other tables' rows, in the order of time.
+//! The log of what happened: events of the other tables' rows, in the order of time.
 
 use super::calendar::{Moment, TODAY};
-use super::{Crm, Table, estimates, invoices, people};
-use crate::dice::Dice;
+use super::projects::FINISHED;
+use super::{Crm, Table, estimates, people};
 use crate::lines::{Json, Line};
 use crate::values::network;
 
@@ -19,286 +19,303 @@ pub(super) const ACTIVITY_LOG: Table = Table {
         "details",
         "created_at",
     ],
-    parents: |crm| (ENTRIES * crm.scale).div_ceil(BATCH),
-    children: Some(|crm, batch| BATCH.min(ENTRIES * crm.scale - batch * BATCH)),
-    write: write_batch,
+    parents: |crm| crm.activity.len(),
+    children: None,
+    write: write_entry,
 };
 
-/// Entries at scale 1.
-const ENTRIES: usize = 2200;
-
-/// Entries that are put in order together; between batches the order follows from how the events are picked.
-const BATCH: usize = 100;
-
-/// Something that happened.
-struct Event {
+/// An event to be logged: when, of what kind, and of which row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Slot {
     at: Moment,
-    action: &'static str,
-    text: String,
-    rel: (&'static str, usize),
-    staff: Option<usize>,
-    amount: Option<i64>,
+    kind: Kind,
+    index: u32,
 }
 
-fn write_batch(crm: &Crm, batch: usize, first: u64, out: &mut Vec<u8>) {
-    let total = ENTRIES * crm.scale;
-    let mut events: Vec<(Event, Dice)> = (batch * BATCH..((batch + 1) * BATCH).min(total))
-        .map(|index| {
-            let mut dice = crm.dice("activity", index);
-            let share = (index as f64 + dice.unit()) / total as f64;
-            (event(crm, share, &mut dice), dice)
-        })
-        .collect();
-    events.sort_by_key(|(event, _)| event.at);
-    for (index, (event, mut dice)) in events.into_iter().enumerate() {
-        let source = dice.pick(&["web", "web", "web", "api", "mobile"]);
-        let line = &mut Line::new(out);
-        line.id(Some(first + index as u64))
-            .text(event.action)
-            .text(&event.text)
-            .text(event.rel.0)
-            .id(Some(event.rel.1 as u64 + 1))
-            .id(event.staff.map(|staff| staff as u64 + 1));
-        match event.staff {
-            Some(_) => line.text(&network::address(&mut dice)),
-            None => line.null(),
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    LeadCreated,
+    LeadDecided,
+    ProjectCreated,
+    ProjectFinished,
+    ContractSigned,
+    InvoiceSent,
+    PaymentRecorded,
+    EstimateDecided,
+    TicketOpened,
+    TicketClosed,
+    TaskCompleted,
+}
+
+/// Kinds of events with how many of a hundred rows have theirs logged.
+const LOGGED: &[(Kind, u32)] = &[
+    (Kind::LeadCreated, 28),
+    (Kind::LeadDecided, 28),
+    (Kind::ProjectCreated, 100),
+    (Kind::ProjectFinished, 100),
+    (Kind::ContractSigned, 100),
+    (Kind::InvoiceSent, 20),
+    (Kind::PaymentRecorded, 16),
+    (Kind::EstimateDecided, 50),
+    (Kind::TicketOpened, 16),
+    (Kind::TicketClosed, 12),
+    (Kind::TaskCompleted, 100),
+];
+
+/// Picks the events and puts them in order.
+pub(super) fn plan(crm: &Crm) -> Vec<Slot> {
+    let mut slots = Vec::new();
+    for (kind, percent) in LOGGED {
+        let rows = match kind {
+            Kind::LeadCreated | Kind::LeadDecided => crm.leads.len(),
+            Kind::ProjectCreated | Kind::ProjectFinished => crm.projects.len(),
+            Kind::ContractSigned => crm.contracts.len(),
+            Kind::InvoiceSent | Kind::PaymentRecorded => crm.invoices.len(),
+            Kind::EstimateDecided => crm.estimates.len(),
+            Kind::TicketOpened | Kind::TicketClosed => crm.tickets.len(),
+            // One task of each project at most.
+            Kind::TaskCompleted => crm.projects.len(),
         };
-        match event.amount {
-            Some(cents) => line.object(&[
-                ("source", Json::Text(source)),
-                (
-                    "amount",
-                    Json::Text(&format!("{}.{:02}", cents / 100, cents % 100)),
-                ),
-            ]),
-            None => line.object(&[(
-                "source",
-                Json::Text(if event.staff.is_some() {
-                    source
-                } else {
-                    "system"
-                }),
-            )]),
-        };
-        line.at(event.at).end();
+        for index in 0..rows {
+            if crm
+                .dice("logged", index * 16 + *kind as usize)
+                .chance(*percent)
+                && let Some(at) = crm.moment(*kind, index)
+            {
+                slots.push(Slot {
+                    at,
+                    kind: *kind,
+                    index: index as u32,
+                });
+            }
+        }
+    }
+    slots.sort();
+    slots
+}
+
+impl Crm {
+    /// When an event of a row happened, if it did.
+    fn moment(&self, kind: Kind, index: usize) -> Option<Moment> {
+        match kind {
+            Kind::LeadCreated => Some(self.lead(index).created),
+            Kind::LeadDecided => self.lead(index).decided,
+            Kind::ProjectCreated => Some(self.project(index).created),
+            Kind::ProjectFinished => {
+                let project = self.project(index);
+                (project.status == FINISHED).then(|| project.end.at(19 * 60 + 5, 0))
+            }
+            Kind::ContractSigned => self.contract(index).signed,
+            Kind::InvoiceSent => self.invoice(index).sent,
+            Kind::PaymentRecorded => self
+                .invoice(index)
+                .payments
+                .last()
+                .map(|payment| payment.0.at(19 * 60 + 15, 0)),
+            Kind::EstimateDecided => self.estimate(index).decided,
+            Kind::TicketOpened => Some(self.ticket(index).created),
+            Kind::TicketClosed => self.ticket(index).closed,
+            Kind::TaskCompleted => self.logged_task(index).1.finished,
+        }
+    }
+
+    /// The task of a project whose completion is logged: its place among them, and the task.
+    fn logged_task(&self, project: usize) -> (usize, super::tasks::Task) {
+        let mut tasks = self.project_tasks(project, self.project(project));
+        let place = self.dice("logged task", project).below(tasks.len());
+        (place, tasks.swap_remove(place))
     }
 }
 
-/// Something that happened about when this share of all had.
-fn event(crm: &Crm, share: f64, dice: &mut Dice) -> Event {
-    let at = |len: usize| ((share * len as f64) as usize).min(len - 1);
-    match dice.weighted(&[10, 8, 12, 6, 22, 12, 14, 16]) {
-        0 => {
-            let index = at(crm.leads.len());
+/// What an entry says.
+struct Entry {
+    action: &'static str,
+    text: String,
+    rel: (&'static str, u64),
+    /// Who did it, if one of us.
+    staff: Option<usize>,
+    /// In hundredths.
+    amount: Option<i64>,
+}
+
+fn write_entry(crm: &Crm, index: usize, id: u64, out: &mut Vec<u8>) {
+    let slot = crm.activity[index];
+    let mut dice = crm.dice("activity", index);
+    let entry = entry(crm, slot, &mut dice);
+    let source = if entry.staff.is_some() {
+        dice.pick(&["web", "web", "web", "api", "mobile"])
+    } else {
+        "system"
+    };
+    let amount = entry
+        .amount
+        .map(|cents| format!("{}.{:02}", cents / 100, cents % 100));
+    let mut details = vec![("source", Json::Text(source))];
+    if let Some(amount) = &amount {
+        details.push(("amount", Json::Text(amount)));
+    }
+    let address = entry.staff.map(|_| network::address(&mut dice));
+    Line::new(out)
+        .id(Some(id))
+        .text(entry.action)
+        .text(&entry.text)
+        .text(entry.rel.0)
+        .id(Some(entry.rel.1))
+        .id(entry.staff.map(|staff| staff as u64 + 1))
+        .maybe(address.as_deref())
+        .object(&details)
+        .at(slot.at)
+        .end();
+}
+
+fn entry(crm: &Crm, slot: Slot, dice: &mut crate::dice::Dice) -> Entry {
+    let index = slot.index as usize;
+    let id = index as u64 + 1;
+    match slot.kind {
+        Kind::LeadCreated => {
             let lead = crm.lead(index);
-            Event {
-                at: lead.created,
+            let text = format!(
+                "New lead {} {} of {}",
+                lead.person.first, lead.person.last, lead.company
+            );
+            Entry {
                 action: "lead.created",
-                text: format!(
-                    "New lead {} {} of {}",
-                    lead.person.first, lead.person.last, lead.company
-                ),
-                rel: ("lead", index),
+                text,
+                rel: ("lead", id),
                 staff: Some(lead.owner),
                 amount: None,
             }
         }
-        1 => {
-            let index = at(crm.leads.len());
+        Kind::LeadDecided => {
             let lead = crm.lead(index);
             let (action, verb) = if lead.status == "won" {
                 ("lead.won", "won")
             } else {
                 ("lead.lost", "lost")
             };
-            match lead.decided {
-                Some(at) => Event {
-                    at,
-                    action,
-                    text: format!("Lead {} {verb}", lead.company),
-                    rel: ("lead", index),
-                    staff: Some(lead.owner),
-                    amount: None,
-                },
-                None => Event {
-                    at: lead.created.plus(30),
-                    action: "lead.assigned",
-                    text: format!(
-                        "Lead {} assigned to {}",
-                        lead.company,
-                        crm.first_name(lead.owner)
-                    ),
-                    rel: ("lead", index),
-                    staff: Some(lead.owner),
-                    amount: None,
-                },
+            Entry {
+                action,
+                text: format!("Lead {} {verb}", lead.company),
+                rel: ("lead", id),
+                staff: Some(lead.owner),
+                amount: None,
             }
         }
-        2 => {
-            let index = at(crm.projects.len());
+        Kind::ProjectCreated | Kind::ProjectFinished => {
             let project = crm.project(index);
-            let name = crm.project_name(index, &project);
-            if project.status == super::projects::FINISHED && dice.chance(50) {
-                let at = project.end.at(19 * 60 + 5, dice.days(0, 59));
-                return Event {
-                    at,
-                    action: "project.finished",
-                    text: format!("Project \"{name}\" finished"),
-                    rel: ("project", index),
-                    staff: Some(project.team[0]),
-                    amount: None,
-                };
-            }
-            Event {
-                at: project.created,
-                action: "project.created",
-                text: format!(
-                    "Project \"{name}\" opened for {}",
-                    crm.company(project.client).name
-                ),
-                rel: ("project", index),
+            let name = crm.project_name(index, project);
+            let (action, text) = if slot.kind == Kind::ProjectFinished {
+                ("project.finished", format!("Project \"{name}\" finished"))
+            } else {
+                (
+                    "project.created",
+                    format!(
+                        "Project \"{name}\" opened for {}",
+                        crm.company(project.client).name
+                    ),
+                )
+            };
+            Entry {
+                action,
+                text,
+                rel: ("project", id),
                 staff: Some(project.team[0]),
                 amount: None,
             }
         }
-        3 => {
-            let index = at(crm.contracts.len());
+        Kind::ContractSigned => {
             let contract = crm.contract(index);
-            let client = crm.company(contract.client).name;
-            match contract.signed {
-                Some(at) => Event {
-                    at,
-                    action: "contract.signed",
-                    text: format!("{client} signed \"{}\"", contract.subject),
-                    rel: ("contract", index),
-                    staff: None,
-                    amount: Some(contract.fee),
-                },
-                None => Event {
-                    at: contract.created,
-                    action: "contract.created",
-                    text: format!("Contract \"{}\" drawn up for {client}", contract.subject),
-                    rel: ("contract", index),
-                    staff: Some(contract.owner),
-                    amount: None,
-                },
+            let text = format!(
+                "{} signed \"{}\"",
+                crm.company(contract.client).name,
+                contract.subject
+            );
+            Entry {
+                action: "contract.signed",
+                text,
+                rel: ("contract", id),
+                staff: None,
+                amount: Some(contract.fee),
             }
         }
-        4 => {
-            let index = at(crm.invoices.len());
+        Kind::InvoiceSent => {
             let invoice = crm.invoice(index);
-            let number = format!("INV-{:06}", index + 1);
-            let finance = crm.colleague(dice, people::FINANCE, invoice.day, TODAY);
-            match (invoice.payments.last(), invoice.sent) {
-                (Some((day, cents)), _) if dice.chance(55) => Event {
-                    at: day.at(18 * 60 + 5, dice.days(0, 59)),
-                    action: "payment.recorded",
-                    text: format!("Payment received for {number}"),
-                    rel: ("invoice", index),
-                    staff: Some(finance),
-                    amount: Some(*cents),
-                },
-                (_, Some(at)) if invoice.status != invoices::CANCELLED => Event {
-                    at,
-                    action: "invoice.sent",
-                    text: format!(
-                        "Invoice {number} sent to {}",
-                        crm.company(invoice.client).name
-                    ),
-                    rel: ("invoice", index),
-                    staff: Some(finance),
-                    amount: Some(invoice.sums.total()),
-                },
-                _ => Event {
-                    at: invoice.created,
-                    action: "invoice.created",
-                    text: format!("Invoice {number} created"),
-                    rel: ("invoice", index),
-                    staff: Some(finance),
-                    amount: Some(invoice.sums.total()),
-                },
+            let text = format!(
+                "Invoice INV-{id:06} sent to {}",
+                crm.company(invoice.client).name
+            );
+            let staff = crm.colleague(dice, people::FINANCE, invoice.day, TODAY);
+            Entry {
+                action: "invoice.sent",
+                text,
+                rel: ("invoice", id),
+                staff: Some(staff),
+                amount: Some(invoice.sums.total()),
             }
         }
-        5 => {
-            let index = at(crm.estimates.len());
+        Kind::PaymentRecorded => {
+            let invoice = crm.invoice(index);
+            let (day, amount) = invoice.payments.last().copied().unwrap_or((invoice.day, 0));
+            let staff = crm.colleague(dice, people::FINANCE, day, day);
+            Entry {
+                action: "payment.recorded",
+                text: format!("Payment received for INV-{id:06}"),
+                rel: ("invoice", id),
+                staff: Some(staff),
+                amount: Some(amount),
+            }
+        }
+        Kind::EstimateDecided => {
             let estimate = crm.estimate(index);
-            let number = format!("EST-{:06}", index + 1);
-            match estimate.decided {
-                Some(at) => {
-                    let (action, verb) = if estimate.status == estimates::ACCEPTED {
-                        ("estimate.accepted", "accepted")
-                    } else {
-                        ("estimate.declined", "declined")
-                    };
-                    Event {
-                        at,
-                        action,
-                        text: format!("{} {verb} {number}", crm.company(estimate.client).name),
-                        rel: ("estimate", index),
-                        staff: None,
-                        amount: Some(estimate.sums.total()),
-                    }
-                }
-                None => Event {
-                    at: estimate.created,
-                    action: "estimate.created",
-                    text: format!("Estimate {number} created"),
-                    rel: ("estimate", index),
-                    staff: Some(estimate.agent),
-                    amount: Some(estimate.sums.total()),
-                },
+            let accepted = estimate.status == estimates::ACCEPTED;
+            let (action, verb) = if accepted {
+                ("estimate.accepted", "accepted")
+            } else {
+                ("estimate.declined", "declined")
+            };
+            let text = format!("{} {verb} EST-{id:06}", crm.company(estimate.client).name);
+            Entry {
+                action,
+                text,
+                rel: ("estimate", id),
+                staff: None,
+                amount: Some(estimate.sums.total()),
             }
         }
-        6 => {
-            let index = at(crm.tickets.len());
+        Kind::TicketOpened => {
             let ticket = crm.ticket(index);
-            match ticket.closed {
-                Some(at) if dice.chance(50) => Event {
-                    at,
-                    action: "ticket.closed",
-                    text: format!("Ticket #{} closed", index + 1),
-                    rel: ("ticket", index),
-                    staff: Some(ticket.agent),
-                    amount: None,
-                },
-                _ => Event {
-                    at: ticket.created,
-                    action: "ticket.opened",
-                    text: format!(
-                        "Ticket #{} opened by {}: {}",
-                        index + 1,
-                        crm.company(ticket.client).name,
-                        ticket.topic.name
-                    ),
-                    rel: ("ticket", index),
-                    staff: None,
-                    amount: None,
-                },
+            let text = format!(
+                "Ticket #{id} opened by {}: {}",
+                crm.company(ticket.client).name,
+                ticket.topic.name
+            );
+            Entry {
+                action: "ticket.opened",
+                text,
+                rel: ("ticket", id),
+                staff: None,
+                amount: None,
             }
         }
-        _ => {
-            let index = at(crm.projects.len());
-            let tasks = crm.tasks(index);
-            let place = dice.below(tasks.len());
-            let task = &tasks[place];
-            let id = crm.first("tasks", index) as usize - 1 + place;
-            match task.finished {
-                Some(at) => Event {
-                    at,
-                    action: "task.completed",
-                    text: format!("Task \"{}\" completed", task.name),
-                    rel: ("task", id),
-                    staff: Some(task.assignees[0]),
-                    amount: None,
-                },
-                None => Event {
-                    at: task.created,
-                    action: "task.created",
-                    text: format!("Task \"{}\" created", task.name),
-                    rel: ("task", id),
-                    staff: Some(task.assignees[0]),
-                    amount: None,
-                },
+        Kind::TicketClosed => {
+            let ticket = crm.ticket(index);
+            Entry {
+                action: "ticket.closed",
+                text: format!("Ticket #{id} closed"),
+                rel: ("ticket", id),
+                staff: Some(ticket.agent),
+                amount: None,
+            }
+        }
+        Kind::TaskCompleted => {
+            let (place, task) = crm.logged_task(index);
+            let id = crm.first("tasks", index) + place as u64;
+            Entry {
+                action: "task.completed",
+                text: format!("Task \"{}\" completed", task.name),
+                rel: ("task", id),
+                staff: Some(task.assignees[0]),
+                amount: None,
             }
         }
     }

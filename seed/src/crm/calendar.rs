@@ -33,9 +33,26 @@ impl Day {
         Day(self.0 + days)
     }
 
-    /// The day itself if people work on it, else the Friday before.
+    /// The day itself if people work on it, else the last one before on which they do.
     pub fn workday(self) -> Day {
-        Day(self.0 - (self.weekday() - 4).max(0))
+        let mut day = self;
+        while day.weekday() > 4 || day.is_holiday() {
+            day = day.plus(-1);
+        }
+        day
+    }
+
+    /// True from Christmas Eve to Boxing Day, and on New Year's Eve and Day.
+    fn is_holiday(self) -> bool {
+        // Days since the last Christmas Eve: that of 2023 was the 53rd day, and the year after it had a leap day.
+        let mut since = self.0 - 53;
+        for year in [366, 365, 365] {
+            if since < year {
+                break;
+            }
+            since -= year;
+        }
+        matches!(since, 0..=2 | 7 | 8)
     }
 
     /// 0 for Monday to 6 for Sunday.
@@ -148,6 +165,13 @@ mod tests {
         );
         assert_eq!(Day(3).workday(), Day(2));
         assert_eq!(Day(5).workday(), Day(5));
+        assert_eq!(Day(61).date().to_string(), "2024-01-01");
+        assert_eq!(Day(61).workday().date().to_string(), "2023-12-29");
+        for day in 0..1300 {
+            let date = Day(day).date();
+            let holiday = matches!((date.month(), date.day()), (12, 24..=26 | 31) | (1, 1));
+            assert_eq!(Day(day).is_holiday(), holiday, "{date}");
+        }
         assert_eq!(Day(40).month_start(2).date().to_string(), "2024-02-01");
         assert_eq!(Day(1).at(61, 5).to_string(), "2023-11-02 01:01:05+00");
     }

@@ -112,7 +112,7 @@ pub const CHECKS: &[(&str, &str)] = &[
     (
         "a task is complete if it is finished, and neither before it began nor in the future",
         "select count(*) from public.tasks
-         where (status = 5) <> (finished_at is not null) or finished_at < start_date or finished_at >= timestamptz '2026-11-01 00:00+00'",
+         where (status = 5) <> (finished_at is not null) or (finished_at at time zone 'UTC')::date < start_date or finished_at >= timestamptz '2026-11-01 00:00+00'",
     ),
     (
         "a project's progress is the share of its complete tasks, and it is finished with the last of them",
@@ -145,7 +145,7 @@ pub const CHECKS: &[(&str, &str)] = &[
         "a won lead became the client that it names, at the time of its winning",
         "select count(*) from public.leads l left join public.clients c on c.id = l.clientid
          where (l.status = 'won') <> (l.clientid is not null) or (l.status = 'won') <> (l.converted_at is not null)
-            or (l.status = 'lost') <> (l.lost_reason is not null) or l.converted_at::date <> c.created_at::date",
+            or (l.status = 'lost') <> (l.lost_reason is not null) or (l.converted_at at time zone 'UTC')::date <> (c.created_at at time zone 'UTC')::date",
     ),
     (
         "every client has one contact to turn to first",
@@ -158,7 +158,7 @@ pub const CHECKS: &[(&str, &str)] = &[
     ),
     (
         "nothing is older than the client that it is for",
-        "select (select count(*) from public.contacts x join public.clients c on c.id = x.clientid where x.created_at::date < c.created_at::date)
+        "select (select count(*) from public.contacts x join public.clients c on c.id = x.clientid where (x.created_at at time zone 'UTC')::date < (c.created_at at time zone 'UTC')::date)
               + (select count(*) from public.projects x join public.clients c on c.id = x.clientid where x.created_at < c.created_at)
               + (select count(*) from public.contracts x join public.clients c on c.id = x.clientid where x.created_at < c.created_at)
               + (select count(*) from public.estimates x join public.clients c on c.id = x.clientid where x.created_at < c.created_at)
@@ -208,9 +208,9 @@ pub const CHECKS: &[(&str, &str)] = &[
         "numbers follow time: the highest is the latest",
         "select (select count(*) from (select date < lag(date) over (order by id) as back from public.invoices) x where back)
               + (select count(*) from (select date < lag(date) over (order by id) as back from public.estimates) x where back)
-              + (select count(*) from (select created_at::date < lag(created_at::date) over (order by id) as back from public.projects) x where back)
-              + (select count(*) from (select created_at::date < lag(created_at::date) over (order by id) as back from public.clients) x where back)
-              + (select count(*) from (select created_at::date < lag(created_at::date) over (order by id) as back from public.tickets) x where back)",
+              + (select count(*) from (select (created_at at time zone 'UTC')::date < lag((created_at at time zone 'UTC')::date) over (order by id) as back from public.projects) x where back)
+              + (select count(*) from (select (created_at at time zone 'UTC')::date < lag((created_at at time zone 'UTC')::date) over (order by id) as back from public.clients) x where back)
+              + (select count(*) from (select (created_at at time zone 'UTC')::date < lag((created_at at time zone 'UTC')::date) over (order by id) as back from public.tickets) x where back)",
     ),
 ];
 

@@ -1,4 +1,4 @@
-//! Clients and the people there.
+//! Clients.
 
 use super::calendar::{Curve, Day, Moment, TODAY};
 use super::lookups::{self, Tax};
@@ -7,9 +7,8 @@ use crate::dice::Dice;
 use crate::lines::{Json, Line};
 use crate::values::company::{Company, company, legal_form};
 use crate::values::countries;
-use crate::values::person::{Person, person};
 use crate::values::phone;
-use crate::values::place::{MARKETS, place};
+use crate::values::place::{country, place};
 
 pub(super) const CLIENTS: Table = Table {
     name: "clients",
@@ -39,27 +38,6 @@ pub(super) const CLIENTS: Table = Table {
     write: write_client,
 };
 
-pub(super) const CONTACTS: Table = Table {
-    name: "contacts",
-    columns: &[
-        "id",
-        "clientid",
-        "firstname",
-        "lastname",
-        "email",
-        "phonenumber",
-        "title",
-        "is_primary",
-        "is_active",
-        "last_login_at",
-        "created_at",
-        "updated_at",
-    ],
-    parents: |crm| crm.clients.len(),
-    children: Some(|crm, client| contact_count(crm, client)),
-    write: write_contacts,
-};
-
 /// How a client pays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Payer {
@@ -85,58 +63,48 @@ pub(super) struct Client {
     pub(super) manager: usize,
 }
 
-/// Somebody at a client.
-#[derive(Clone, Debug)]
-pub(super) struct Contact {
-    pub(super) person: Person,
-    pub(super) mail: String,
-    pub(super) since: Day,
-    title: &'static str,
-}
-
 /// Nearly a third of the clients were brought along when the CRM was taken into use; the others came in over time.
-pub(super) fn plan(crm: &Crm) -> Vec<Day> {
+pub(super) fn plan(crm: &Crm) -> Vec<Client> {
     let count = 380 * crm.scale;
     let curve = Curve::new(1.8);
     let brought = 0.32;
+    let since = |index: usize| {
+        let share = index as f64 / count as f64;
+        if share < brought {
+            Day((share / brought * 3.0) as i32)
+        } else {
+            curve.day((share - brought) / (1.0 - brought)).max(Day(3))
+        }
+    };
     (0..count)
-        .map(|index| {
-            let share = index as f64 / count as f64;
-            if share < brought {
-                Day((share / brought * 3.0) as i32)
-            } else {
-                curve.day((share - brought) / (1.0 - brought))
-            }
-        })
+        .map(|index| client(crm, index, since(index)))
         .collect()
+}
+
+fn client(crm: &Crm, index: usize, since: Day) -> Client {
+    let mut dice = crm.dice("clients", index);
+    let country = country(&crm.company(index), &mut dice);
+    let key = index.is_multiple_of(13);
+    let taxed = dice.chance(if country == "US" { 40 } else { 85 });
+    let until = since.plus(dice.days(240, 1400));
+    let leaves = dice.chance(if key { 3 } else { 24 }) && until < TODAY;
+    Client {
+        since,
+        until: leaves.then_some(until),
+        country,
+        tax: if taxed { lookups::tax(country) } else { None },
+        currency: lookups::currency(country),
+        payer: [Payer::Prompt, Payer::Slow, Payer::Bad][dice.weighted(&[64, 27, 9])],
+        terms: [14, 30, 30, 45][dice.weighted(&[30, 40, 20, 10])],
+        key,
+        manager: crm.colleague(&mut dice, people::SALES, since, TODAY),
+    }
 }
 
 impl Crm {
     /// What a client is like.
     pub(super) fn client(&self, index: usize) -> Client {
-        let mut dice = self.dice("clients", index);
-        let since = self.clients[index];
-        let weights: Vec<u32> = MARKETS.iter().map(|market| market.1).collect();
-        let country = MARKETS[dice.weighted(&weights)].0;
-        let key = index % 13 == 0;
-        let taxed = if country == "US" {
-            dice.chance(40)
-        } else {
-            dice.chance(85)
-        };
-        let until = since.plus(dice.days(240, 1400));
-        let leaves = dice.chance(if key { 3 } else { 24 }) && until < TODAY;
-        Client {
-            since,
-            until: leaves.then_some(until),
-            country,
-            tax: if taxed { lookups::tax(country) } else { None },
-            currency: lookups::currency(country),
-            payer: [Payer::Prompt, Payer::Slow, Payer::Bad][dice.weighted(&[72, 21, 7])],
-            terms: [14, 30, 30, 45][dice.weighted(&[30, 40, 20, 10])],
-            key,
-            manager: self.colleague(&mut dice, people::SALES, since, TODAY),
-        }
+        self.clients[index]
     }
 
     /// The company behind a client.
@@ -144,14 +112,34 @@ impl Crm {
         company(self.seed, client as u64)
     }
 
+    /// A client of that day, by index, where those for `turn` 0, 1, 2 and so on are spread evenly over all.
+    pub(super) fn client_in_turn(&self, turn: u32, day: Day) -> usize {
+        let known = self
+            .clients
+            .partition_point(|client| client.since < day)
+            .max(1);
+        // Multiples of the golden ratio fall into the largest gap each time.
+        let place = (f64::from(turn) * 0.618_033_988_749_895).fract();
+        let first = (place * known as f64) as usize;
+        let here = |index: &usize| self.client(*index).until.is_none_or(|until| until > day);
+        (first..known).find(here).unwrap_or(first)
+    }
+
     /// A client of that day, by index: key accounts, and those of long standing, more often than others.
     pub(super) fn client_at(&self, dice: &mut Dice, day: Day) -> usize {
-        let known = self.clients.partition_point(|since| *since < day).max(1);
+        let known = self
+            .clients
+            .partition_point(|client| client.since < day)
+            .max(1);
         let mut index = 0;
         for _ in 0..8 {
-            let place = dice.unit() * (0.55 + 0.45 * dice.unit());
+            let place = if dice.chance(70) {
+                dice.unit()
+            } else {
+                dice.unit() * dice.unit()
+            };
             index = (place * known as f64) as usize;
-            if dice.chance(30) {
+            if dice.chance(18) {
                 index -= index % 13;
             }
             if self.client(index).until.is_none_or(|until| until > day) {
@@ -160,79 +148,6 @@ impl Crm {
         }
         index
     }
-
-    /// The people at a client; the first is the one whom we turn to first.
-    pub(super) fn contacts(&self, client: usize) -> Vec<Contact> {
-        let facts = self.client(client);
-        let domain = self.company(client).domain();
-        let mut dice = self.dice("contacts", client);
-        let mut contacts: Vec<Contact> = Vec::new();
-        while contacts.len() < contact_count(self, client) {
-            let person = person(facts.country, &mut dice);
-            let mail = person.mail(&domain);
-            if contacts.iter().any(|other| other.mail == mail) {
-                continue;
-            }
-            let first = contacts.is_empty();
-            let later = if dice.chance(50) {
-                dice.days(0, 20)
-            } else {
-                dice.days(20, 700)
-            };
-            let since = if first {
-                facts.since
-            } else {
-                facts
-                    .since
-                    .plus(later)
-                    .min(TODAY.plus(-2))
-                    .workday()
-                    .max(facts.since)
-            };
-            let title = if first {
-                dice.pick(DECIDERS)
-            } else {
-                dice.pick(TITLES)
-            };
-            contacts.push(Contact {
-                person,
-                mail,
-                since,
-                title,
-            });
-        }
-        contacts
-    }
-
-    /// Number of the row of a client's contact who was there on that day, and the contact.
-    pub(super) fn contact_at(&self, dice: &mut Dice, client: usize, day: Day) -> (u64, Contact) {
-        let mut contacts = self.contacts(client);
-        let chosen = if dice.chance(45) {
-            0
-        } else {
-            dice.below(contacts.len())
-        };
-        let chosen = if contacts[chosen].since <= day {
-            chosen
-        } else {
-            0
-        };
-        (
-            self.first("contacts", client) + chosen as u64,
-            contacts.swap_remove(chosen),
-        )
-    }
-}
-
-fn contact_count(crm: &Crm, client: usize) -> usize {
-    let most = if crm.client(client).key {
-        [3, 4, 5, 6]
-    } else {
-        [1, 2, 3, 4]
-    };
-    most[crm
-        .dice("contact count", client)
-        .weighted(&[34, 36, 20, 10])]
 }
 
 fn write_client(crm: &Crm, index: usize, id: u64, out: &mut Vec<u8>) {
@@ -342,65 +257,10 @@ fn vat(country: &str, dice: &mut Dice) -> Option<String> {
 }
 
 /// When a row of that day was written; those of the first days came in by an import before office hours.
-fn entered(dice: &mut Dice, day: Day) -> Moment {
+pub(super) fn entered(dice: &mut Dice, day: Day) -> Moment {
     if day < Day(3) {
         day.at(5 * 60 + dice.days(0, 50), dice.days(0, 59))
     } else {
         office(dice, day)
     }
 }
-
-fn write_contacts(crm: &Crm, client: usize, first: u64, out: &mut Vec<u8>) {
-    let facts = crm.client(client);
-    for (index, contact) in crm.contacts(client).iter().enumerate() {
-        let mut dice = crm.dice("contact details", client * 16 + index);
-        let created = entered(&mut dice, contact.since);
-        let leaves = index > 0 && dice.chance(8);
-        let active = facts.until.is_none() && !leaves;
-        let last = TODAY.plus(-dice.days(1, 200)).max(contact.since);
-        let login = office(&mut dice, last).max(created);
-        let login = dice.chance(55).then_some(login);
-        Line::new(out)
-            .id(Some(first + index as u64))
-            .id(Some(client as u64 + 1))
-            .text(&contact.person.first)
-            .text(&contact.person.last)
-            .text(&contact.mail)
-            .maybe(phone::number(facts.country, &mut dice).as_deref())
-            .text(contact.title)
-            .bool(index == 0)
-            .bool(active)
-            .maybe_at(login)
-            .at(created)
-            .at(login.unwrap_or(created))
-            .end();
-    }
-}
-
-const DECIDERS: &[&str] = &[
-    "Managing Director",
-    "Owner",
-    "Chief Operating Officer",
-    "Head of Marketing",
-    "Head of IT",
-    "Chief Financial Officer",
-    "Head of Sales",
-    "General Manager",
-];
-const TITLES: &[&str] = &[
-    "Marketing Manager",
-    "IT Administrator",
-    "Office Manager",
-    "Accounts Payable",
-    "Head of E-Commerce",
-    "Operations Manager",
-    "Product Manager",
-    "Purchasing Manager",
-    "Sales Manager",
-    "Customer Service Lead",
-    "Executive Assistant",
-    "Digital Marketing Specialist",
-    "Quality Manager",
-    "HR Manager",
-    "Project Coordinator",
-];

@@ -76,8 +76,13 @@ impl Crm {
         let end = start.month_start(term).plus(-1);
         let open_ended = dice.chance(35);
         let created = office(&mut dice, day);
-        let answer = day.plus(dice.days(0, 12)).min(start.plus(-1)).workday().max(day);
+        let answer = day
+            .plus(dice.days(0, 12))
+            .min(start.plus(-1))
+            .workday()
+            .max(day);
         let signed = office(&mut dice, answer).max(created.plus(30));
+        let waits = day > TODAY.plus(-40) && dice.chance(40);
         let end = match facts.until {
             // Who leaves gives notice to the end of a month.
             Some(until) if open_ended || until < end => {
@@ -96,7 +101,7 @@ impl Crm {
             fee: monthly * i64::from(months) * 100,
             start,
             end,
-            signed: (signed.is_past() && !dice.chance(2)).then_some(signed),
+            signed: (signed.is_past() && !waits).then_some(signed),
             owner: self.colleague(&mut dice, people::SALES, day, TODAY),
         }
     }
@@ -142,7 +147,6 @@ fn write_contract(crm: &Crm, index: usize, id: u64, out: &mut Vec<u8>) {
                 "renews",
                 Json::Bool(contract.end.is_none() || dice.chance(60)),
             ),
-            ("languages", Json::List(&["en"])),
         ])
         .at(contract.created)
         .at(contract.signed.unwrap_or(contract.created))

@@ -96,8 +96,8 @@ const EXPIRED: i64 = 5;
 /// One for each project that is paid for, and about as many that were not accepted, in the order of their days.
 pub(super) fn plan(crm: &Crm) -> Vec<Slot> {
     let mut slots = Vec::new();
-    for (index, opened) in crm.projects.iter().enumerate() {
-        let project = crm.project(index);
+    for (index, project) in crm.projects.iter().enumerate() {
+        let opened = project.created.day();
         if project.billing != Billing::Internal {
             let ahead = crm.dice("estimate ahead", index).days(4, 30);
             let day = opened
@@ -130,12 +130,12 @@ impl Crm {
         let slot = self.estimates[index];
         let mut dice = self.dice("estimates", index);
         let created = office(&mut dice, slot.day);
-        let expiry = slot.day.plus([30, 45, 60][dice.weighted(&[70, 20, 10])]);
+        let expiry = slot.day.plus([45, 60, 90][dice.weighted(&[60, 25, 15])]);
         let sent = created.plus(dice.between(10, 200));
         let agent = self.colleague(&mut dice, people::SALES, slot.day, slot.day);
         if let Some(project) = slot.project {
             let facts = self.project(project as usize);
-            let items = self.project_quote(project as usize, &facts);
+            let items = self.project_quote(project as usize, facts);
             // The project is opened once the client has agreed.
             // Where the client was new that very day, its own row comes first.
             let created = if slot.day == self.client(facts.client).since {
@@ -167,11 +167,11 @@ impl Crm {
         let items = billing::quote(service, size, facts.tax, &mut dice);
         let answer = slot
             .day
-            .plus(dice.days(2, 28))
+            .plus(dice.days(3, 42))
             .workday()
             .max(slot.day.plus(1));
         let refused = dice.chance(58);
-        let (status, decided) = if slot.day > TODAY.plus(-9) && dice.chance(40) {
+        let (status, decided) = if slot.day > TODAY.plus(-14) && dice.chance(45) {
             (DRAFT, None)
         } else if refused && answer < TODAY {
             (DECLINED, Some(office(&mut dice, answer).max(sent)))

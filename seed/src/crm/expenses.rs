@@ -50,7 +50,14 @@ fn write_expense(crm: &Crm, index: usize, id: u64, out: &mut Vec<u8>) {
     let mut dice = crm.dice("expenses", index);
     let count = (EXPENSES.parents)(crm) as f64;
     let day = Curve::new(1.5).day((index as f64 + 1.0) / (count + 1.0));
-    let project = recent(&crm.projects, |opened| *opened, day, 75, &mut dice).filter(|project| {
+    let project = recent(
+        &crm.projects,
+        |project| project.created.day(),
+        day,
+        75,
+        &mut dice,
+    )
+    .filter(|project| {
         let facts = crm.project(*project);
         facts.start <= day && day < facts.stop && dice.chance(75)
     });

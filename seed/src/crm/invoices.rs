@@ -2,9 +2,9 @@
 
 use super::billing::{self, Item, Sums};
 use super::calendar::{Curve, Day, Moment, TODAY};
-use super::clients::{self, Payer};
+use super::clients;
 use super::lookups::{self, Tax};
-use super::projects::Billing;
+use super::payments::payments;
 use super::services::EXTRAS;
 use super::{Crm, Table, office, people};
 use crate::dice::Dice;
@@ -71,45 +71,6 @@ pub(super) const INVOICE_ITEMS: Table = Table {
     },
 };
 
-pub(super) const PAYMENTS: Table = Table {
-    name: "payments",
-    columns: &[
-        "id",
-        "invoice_id",
-        "amount",
-        "mode",
-        "date",
-        "transaction_id",
-        "note",
-        "recorded_by_id",
-        "created_at",
-        "updated_at",
-    ],
-    parents: |crm| crm.invoices.len(),
-    children: Some(|crm, invoice| crm.invoice(invoice).payments.len()),
-    write: write_payments,
-};
-
-pub(super) const CREDIT_NOTES: Table = Table {
-    name: "credit_notes",
-    columns: &[
-        "id",
-        "number",
-        "clientid",
-        "invoice_id",
-        "status",
-        "date",
-        "total",
-        "remaining",
-        "reason",
-        "created_at",
-        "updated_at",
-    ],
-    parents: |crm| crm.invoices.len(),
-    children: Some(|crm, invoice| usize::from(crm.credit(invoice).is_some())),
-    write: write_credit_note,
-};
-
 /// What an invoice is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Source {
@@ -146,7 +107,7 @@ pub(super) struct Invoice {
 }
 
 const UNPAID: i64 = 1;
-const PAID: i64 = 2;
+pub(super) const PAID: i64 = 2;
 const PARTIALLY_PAID: i64 = 3;
 const OVERDUE: i64 = 4;
 pub(super) const CANCELLED: i64 = 5;
@@ -189,56 +150,6 @@ pub(super) fn plan(crm: &Crm) -> Vec<Slot> {
 }
 
 impl Crm {
-    /// Days on which a project was billed: a deposit, stages and the rest where the price is fixed, else each month.
-    fn instalments(&self, index: usize) -> Vec<Day> {
-        let project = self.project(index);
-        let mut dice = self.dice("instalments", index);
-        let budget = billing::sums(&self.project_quote(index, &project)).subtotal;
-        let days: Vec<Day> = match project.billing {
-            Billing::Internal => Vec::new(),
-            Billing::Fixed => {
-                let parts = shares(budget).len() as i32;
-                (0..parts)
-                    .map(|part| match part {
-                        0 if parts > 1 => project.start.plus(dice.days(0, 3)),
-                        part => project
-                            .start
-                            .plus((project.end.0 - project.start.0) * part / (parts - 1).max(1))
-                            .max(if parts == 1 {
-                                project.end
-                            } else {
-                                project.start
-                            })
-                            .plus(dice.days(1, 6)),
-                    })
-                    .collect()
-            }
-            Billing::Hourly => {
-                let months = months(project.start, project.end);
-                (1..=months)
-                    .map(|month| {
-                        project
-                            .start
-                            .month_start(month)
-                            .plus(dice.days(0, 3))
-                            .workday()
-                            .max(project.start.month_start(month))
-                    })
-                    .collect()
-            }
-        };
-        // Once a project is stopped, only what was done before is still billed.
-        let last = if project.status == super::projects::FINISHED {
-            TODAY
-        } else {
-            project.stop
-        };
-        days.into_iter()
-            .map(|day| day.workday().max(project.start))
-            .take_while(|day| *day < last && *day < TODAY)
-            .collect()
-    }
-
     /// What an invoice says, and what became of it by the anchor.
     pub(super) fn invoice(&self, index: usize) -> Invoice {
         let slot = self.invoices[index];
@@ -264,8 +175,8 @@ impl Crm {
                 };
                 (facts.client, None, Some(contract as usize), vec![item])
             }
-            Source::Extra(_) => {
-                let client = self.client_at(&mut dice, slot.day);
+            Source::Extra(turn) => {
+                let client = self.client_in_turn(turn, slot.day);
                 let tax = self.client(client).tax;
                 (client, None, None, extras(tax, &mut dice))
             }
@@ -274,7 +185,7 @@ impl Crm {
         let sums = billing::sums(&items);
         let due = slot.day.plus(facts.terms);
         let created = office(&mut dice, slot.day);
-        let draft = slot.day >= TODAY.plus(-6) && dice.chance(45);
+        let draft = slot.day >= TODAY.plus(-12) && dice.chance(45);
         let cancelled = project.is_none() && slot.day < TODAY.plus(-20) && dice.chance(2);
         let payments = if draft || cancelled {
             Vec::new()
@@ -313,124 +224,6 @@ impl Crm {
             contract,
         }
     }
-
-    /// Lines of one instalment of a project. Those of all instalments add up to no more than its quote.
-    fn instalment(&self, index: usize, part: usize) -> Vec<Item> {
-        let project = self.project(index);
-        let quote = self.project_quote(index, &project);
-        if project.billing == Billing::Hourly {
-            let months = i64::from(months(project.start, project.end));
-            let month = project
-                .start
-                .month_start(part as i32)
-                .date()
-                .format("%B %Y")
-                .to_string();
-            let mut dice = self.dice("hours", index * 64 + part);
-            let mut items = Vec::new();
-            for item in quote {
-                // A lump sum is due with the first month; of the hours, most of a month's share have been worked.
-                if item.unit == "h" {
-                    let quarters = item.quantity / months / 25 * dice.between(70, 100) / 100;
-                    if quarters > 0 {
-                        items.push(Item {
-                            text: format!("{}, {month}", item.text),
-                            quantity: quarters * 25,
-                            ..item
-                        });
-                    }
-                } else if part == 0 {
-                    items.push(item);
-                }
-            }
-            if items.is_empty() {
-                let tax = self.client(project.client).tax;
-                items.push(Item {
-                    text: format!("Project meeting, {month}"),
-                    quantity: 25,
-                    unit: "h",
-                    rate: 10_000,
-                    discount: 0,
-                    tax,
-                });
-            }
-            return items;
-        }
-        let shares = shares(billing::sums(&quote).subtotal);
-        let tax = quote.first().and_then(|item| item.tax);
-        let share = |item: &Item, part: usize| -> i64 {
-            let of = |part: usize| item.net() * shares[part] / 100;
-            if part + 1 == shares.len() {
-                item.net() - (0..part).map(of).sum::<i64>()
-            } else {
-                of(part)
-            }
-        };
-        let lump = |text: String, rate: i64| Item {
-            text,
-            quantity: 100,
-            unit: "pc",
-            rate,
-            discount: 0,
-            tax,
-        };
-        if shares.len() == 1 {
-            return quote;
-        }
-        let percent = shares[part];
-        if part == 0 {
-            return vec![lump(
-                format!(
-                    "Deposit {percent} %: {}",
-                    self.project_name(index, &project)
-                ),
-                quote.iter().map(|item| share(item, 0)).sum(),
-            )];
-        }
-        quote
-            .iter()
-            .map(|item| lump(format!("{} ({percent} %)", item.text), share(item, part)))
-            .collect()
-    }
-
-    /// Day, amount and reason of the credit note for an invoice: for one that was cancelled, all of it; for one in fifty that
-    /// were paid, a part.
-    fn credit(&self, index: usize) -> Option<(Day, i64, &'static str)> {
-        let invoice = self.invoice(index);
-        let mut dice = self.dice("credit notes", index);
-        let day = match invoice.status {
-            CANCELLED => invoice.day.plus(dice.days(2, 15)),
-            PAID if dice.chance(3) => invoice.payments.last()?.0.plus(dice.days(3, 30)),
-            _ => return None,
-        };
-        let day = day.workday().max(invoice.day);
-        let (amount, reason) = if invoice.status == CANCELLED {
-            (invoice.sums.total(), dice.pick(WHY_CANCELLED))
-        } else {
-            (
-                (invoice.sums.total() * dice.between(5, 30) / 100 / 1000).max(1) * 1000,
-                dice.pick(WHY_CREDITED),
-            )
-        };
-        (day < TODAY && amount <= invoice.sums.total()).then_some((day, amount, reason))
-    }
-}
-
-/// Percentages in which a price is billed.
-fn shares(budget: i64) -> &'static [i64] {
-    match budget {
-        ..=400_000 => &[100],
-        ..=900_000 => &[50, 50],
-        ..=3_000_000 => &[30, 40, 30],
-        _ => &[25, 25, 25, 25],
-    }
-}
-
-/// Calendar months that a span touches.
-fn months(from: Day, to: Day) -> i32 {
-    (1..)
-        .find(|month| from.month_start(*month) > to)
-        .unwrap_or(1)
 }
 
 /// Name of the interval that begins with a day's month.
@@ -470,45 +263,6 @@ fn extras(tax: Option<Tax>, dice: &mut Dice) -> Vec<Item> {
         });
     }
     items
-}
-
-/// Days and amounts of the payments that have come in by the anchor.
-fn payments(day: Day, due: Day, total: i64, payer: Payer, dice: &mut Dice) -> Vec<(Day, i64)> {
-    let late = match payer {
-        Payer::Prompt => dice.days(-12, 2) + if dice.chance(12) { dice.days(3, 20) } else { 0 },
-        Payer::Slow => dice.days(1, 38),
-        Payer::Bad => dice.days(15, 120),
-    };
-    let never = dice.chance(match payer {
-        Payer::Prompt => 0,
-        Payer::Slow => 2,
-        Payer::Bad => 14,
-    });
-    let split = if total > 150_000 && dice.chance(12) {
-        dice.between(3, 6) * 10
-    } else {
-        0
-    };
-    let whole = due.plus(late).workday().max(day);
-    let mut payments = Vec::new();
-    if split > 0 {
-        let part = total * split / 100 / 10_000 * 10_000;
-        let early = whole.plus(-dice.days(4, 12)).workday().max(day);
-        if part > 0 {
-            payments.push((early, part));
-        }
-    }
-    let rest = total - payments.iter().map(|payment| payment.1).sum::<i64>();
-    let last = if split > 0 {
-        whole.plus(dice.days(5, 30)).workday().max(day)
-    } else {
-        whole
-    };
-    if !never && rest > 0 {
-        payments.push((last, rest));
-    }
-    payments.retain(|payment| payment.0 < TODAY);
-    payments
 }
 
 fn write_invoice(crm: &Crm, index: usize, id: u64, out: &mut Vec<u8>) {
@@ -568,83 +322,6 @@ fn write_invoice(crm: &Crm, index: usize, id: u64, out: &mut Vec<u8>) {
         .end();
 }
 
-fn write_payments(crm: &Crm, index: usize, first: u64, out: &mut Vec<u8>) {
-    let invoice = crm.invoice(index);
-    let usual = crm
-        .dice("payment mode", invoice.client)
-        .weighted(&[62, 18, 14, 4, 2]);
-    for (place, (day, amount)) in invoice.payments.iter().enumerate() {
-        let mut dice = crm.dice("payments", index * 4 + place);
-        let (mode, code) = MODES[if dice.chance(90) { usual } else { 0 }];
-        // Numbers of transactions run on with those of the payments, with gaps that look like other people's.
-        let transaction = format!(
-            "{code}{}",
-            40_270_000 + (first + place as u64) * 137 + dice.below(137) as u64
-        );
-        let entered = if mode == "card" || mode == "paypal" {
-            None
-        } else {
-            Some(crm.colleague(&mut dice, people::FINANCE, *day, *day))
-        };
-        let moment = day.at(dice.days(16 * 60, 18 * 60), dice.days(0, 59));
-        let moment = moment.max(invoice.sent.unwrap_or(invoice.created));
-        let note = if place + 1 < invoice.payments.len() {
-            Some("Part payment")
-        } else {
-            None
-        };
-        Line::new(out)
-            .id(Some(first + place as u64))
-            .id(Some(index as u64 + 1))
-            .hundredths(*amount)
-            .text(mode)
-            .day(*day)
-            .text(&transaction)
-            .maybe(note)
-            .id(entered.map(|staff| staff as u64 + 1))
-            .at(moment)
-            .at(moment)
-            .end();
-    }
-}
-
-fn write_credit_note(crm: &Crm, index: usize, id: u64, out: &mut Vec<u8>) {
-    let Some((day, amount, reason)) = crm.credit(index) else {
-        return;
-    };
-    let invoice = crm.invoice(index);
-    let mut dice = crm.dice("credit note details", index);
-    let open = day > TODAY.plus(-21) && invoice.status != CANCELLED;
-    let moment = day
-        .at(dice.days(10 * 60, 18 * 60), dice.days(0, 59))
-        .max(invoice.sent.unwrap_or(invoice.created));
-    let settled = if open {
-        moment
-    } else {
-        day.plus(5).min(TODAY.plus(-1)).at(18 * 60, 0).max(moment)
-    };
-    Line::new(out)
-        .id(Some(id))
-        .text(&format!("CN-{id:05}"))
-        .id(Some(invoice.client as u64 + 1))
-        .id(Some(index as u64 + 1))
-        .int(if open { 1 } else { 2 })
-        .day(day)
-        .hundredths(amount)
-        .hundredths(if open { amount } else { 0 })
-        .text(reason)
-        .at(moment)
-        .at(settled)
-        .end();
-}
-
-const MODES: [(&str, &str); 5] = [
-    ("bank transfer", "BT"),
-    ("card", "CH"),
-    ("direct debit", "DD"),
-    ("paypal", "PP"),
-    ("cheque", "CQ"),
-];
 const NOTES: &[&str] = &[
     "Thank you for your business.",
     "Please quote the invoice number with your payment.",
@@ -652,17 +329,4 @@ const NOTES: &[&str] = &[
     "Period of service as stated in the lines.",
     "Many thanks for the quick sign-off!",
     "Hours as in the attached list.",
-];
-const WHY_CANCELLED: &[&str] = &[
-    "Billed twice",
-    "Wrong company billed",
-    "Purchase order missing, billed anew",
-    "Contract ended earlier",
-];
-const WHY_CREDITED: &[&str] = &[
-    "Goodwill after late delivery",
-    "Hours billed in error",
-    "Service not available for two days",
-    "Discount forgotten on the invoice",
-    "Fewer licences than billed",
 ];

@@ -8,7 +8,7 @@ use crate::values::company::company;
 use crate::values::countries;
 use crate::values::person::{Person, person};
 use crate::values::phone;
-use crate::values::place::MARKETS;
+use crate::values::place::country;
 
 pub(super) const LEADS: Table = Table {
     name: "leads",
@@ -64,8 +64,8 @@ pub(super) struct Lead {
 /// Each client that was not brought along was a lead before; two more leads were not won.
 pub(super) fn plan(crm: &Crm) -> Vec<Slot> {
     let mut slots = Vec::new();
-    for (client, since) in crm.clients.iter().enumerate() {
-        if *since > Day(20) {
+    for (client, since) in crm.clients.iter().map(|client| client.since).enumerate() {
+        if since > Day(20) {
             let ahead = crm.dice("lead ahead", client).days(9, 85);
             slots.push(Slot {
                 day: Day((since.0 - ahead).max(0)).workday(),
@@ -89,7 +89,7 @@ impl Crm {
         let slot = self.leads[index];
         let mut dice = self.dice("leads", index);
         let created = office(&mut dice, slot.day);
-        let cycle = dice.days(14, 120);
+        let cycle = dice.days(20, 200);
         if let Some(client) = slot.client {
             let facts = self.client(client);
             let company = self.company(client);
@@ -111,9 +111,8 @@ impl Crm {
                 cycle,
             };
         }
-        let weights: Vec<u32> = MARKETS.iter().map(|market| market.1).collect();
-        let country = MARKETS[dice.weighted(&weights)].0;
         let company = company(self.seed, (self.clients.len() + index) as u64);
+        let country = country(&company, &mut dice);
         let end = slot.day.plus(cycle).workday();
         let owner = self.colleague(&mut dice, people::SALES, slot.day, end);
         let stalled = dice.chance(7) && TODAY.0 - slot.day.0 < 260;
@@ -224,17 +223,25 @@ fn write_lead(crm: &Crm, index: usize, id: u64, out: &mut Vec<u8>) {
         .end();
 }
 
-/// What a deal is called.
+/// What a deal is called: by what it is about, and how much of it.
 fn deal(service: &services::Service, dice: &mut Dice) -> String {
     let name = dice.pick(service.projects);
-    match dice.below(7) {
-        0 => format!("{name}, phase 1"),
-        1 => format!(
+    let support = |dice: &mut Dice| {
+        format!(
             "{name} and {} months of support",
             [6, 12, 24][dice.below(3)]
-        ),
-        2 => format!("{name} for {} locations", dice.between(2, 14)),
-        3 => format!("{name} for {} users", 5 * dice.between(2, 40)),
+        )
+    };
+    match (service.tag, dice.below(6)) {
+        ("crm" | "cloud" | "portal" | "security", 0 | 1) => {
+            format!("{name} for {} users", 5 * dice.between(3, 50))
+        }
+        ("crm" | "data" | "cloud" | "mobile", 2) => {
+            format!("{name} for {} locations", dice.between(2, 14))
+        }
+        ("brand" | "security", _) => name.to_string(),
+        (_, 3) => format!("{name}, phase 1"),
+        (_, 4) => support(dice),
         _ => name.to_string(),
     }
 }

@@ -1,7 +1,7 @@
 //! Notes on clients, leads, projects and other records.
 
 use super::calendar::{Curve, Day, TODAY};
-use super::{Crm, Table, fill, office, people, recent};
+use super::{Crm, Table, capital, fill, office, people, recent};
 use crate::lines::Line;
 
 pub(super) const NOTES: Table = Table {
@@ -32,8 +32,14 @@ fn write_note(crm: &Crm, index: usize, id: u64, out: &mut Vec<u8>) {
     let (rel_type, rel, author, texts) = match dice.weighted(&[36, 28, 16, 8, 7, 5]) {
         1 => recent(&crm.leads, |slot| slot.day, day, 50, &mut dice)
             .map(|index| ("lead", index, crm.lead(index).owner, ABOUT_LEADS)),
-        2 => recent(&crm.projects, |opened| *opened, day, 90, &mut dice)
-            .map(|index| ("project", index, crm.project(index).team[0], ABOUT_PROJECTS)),
+        2 => recent(
+            &crm.projects,
+            |project| project.created.day(),
+            day,
+            90,
+            &mut dice,
+        )
+        .map(|index| ("project", index, crm.project(index).team[0], ABOUT_PROJECTS)),
         3 => recent(&crm.invoices, |slot| slot.day, day, 60, &mut dice).map(|index| {
             (
                 "invoice",
@@ -81,18 +87,11 @@ fn write_note(crm: &Crm, index: usize, id: u64, out: &mut Vec<u8>) {
     let later = day.plus(dice.days(0, 9)).min(TODAY.plus(-1));
     let edited = office(&mut dice, later).max(created);
     let edited = if dice.chance(6) { edited } else { created };
-    let mut letters = text.chars();
-    let text: String = letters
-        .next()
-        .into_iter()
-        .flat_map(char::to_uppercase)
-        .chain(letters)
-        .collect();
     Line::new(out)
         .id(Some(id))
         .text(rel_type)
         .id(Some(rel as u64 + 1))
-        .text(&text)
+        .text(&capital(&text))
         .bool(dice.chance(7))
         .id(Some(author as u64 + 1))
         .at(created)

@@ -128,12 +128,12 @@ pub(super) const ENGINEERING: usize = 4;
 pub(super) const SUPPORT: usize = 5;
 pub(super) const FINANCE: usize = 6;
 pub(super) const MARKETING: usize = 7;
+const PEOPLE: usize = 8;
 
 struct Unit {
     name: &'static str,
     mailbox: &'static str,
     purpose: &'static str,
-    weight: u32,
     head: &'static str,
     titles: &'static [&'static str],
     rate: i64,
@@ -142,16 +142,28 @@ struct Unit {
 
 #[rustfmt::skip]
 const UNITS: &[Unit] = &[
-    Unit { name: "Management", mailbox: "office", purpose: "Runs the company", weight: 0, head: "Managing Director", titles: &["Assistant to the Management"], rate: 180, skills: &["strategy", "negotiation", "finance"] },
-    Unit { name: "Sales", mailbox: "sales", purpose: "Wins clients and keeps them", weight: 5, head: "Head of Sales", titles: &["Account Manager", "Account Executive", "Sales Development Representative"], rate: 110, skills: &["negotiation", "CRM", "presentations", "tenders", "cold calling"] },
-    Unit { name: "Consulting", mailbox: "projects", purpose: "Leads projects and advises clients", weight: 5, head: "Head of Consulting", titles: &["Project Manager", "Senior Consultant", "Consultant", "Business Analyst"], rate: 140, skills: &["project management", "workshops", "process mapping", "CRM", "requirements"] },
-    Unit { name: "Design", mailbox: "design", purpose: "Brands, interfaces and print", weight: 4, head: "Creative Director", titles: &["UX Designer", "Visual Designer", "Senior Designer", "Motion Designer"], rate: 120, skills: &["Figma", "typography", "user research", "prototyping", "illustration", "accessibility"] },
-    Unit { name: "Engineering", mailbox: "engineering", purpose: "Builds and integrates software", weight: 8, head: "Head of Engineering", titles: &["Software Engineer", "Senior Software Engineer", "Front-end Developer", "DevOps Engineer", "QA Engineer", "Data Engineer"], rate: 130, skills: &["TypeScript", "PostgreSQL", "Rust", "PHP", "Kubernetes", "testing", "React", "Swift", "ETL"] },
-    Unit { name: "Support", mailbox: "support", purpose: "Answers tickets and keeps systems running", weight: 5, head: "Head of Support", titles: &["Support Agent", "Senior Support Agent", "System Administrator"], rate: 95, skills: &["Linux", "networking", "troubleshooting", "DNS", "customer care"] },
-    Unit { name: "Finance", mailbox: "billing", purpose: "Invoices, payments and books", weight: 2, head: "Head of Finance", titles: &["Accountant", "Billing Specialist"], rate: 90, skills: &["bookkeeping", "payroll", "tax", "collections"] },
-    Unit { name: "Marketing", mailbox: "marketing", purpose: "Search, content and campaigns, for clients and ourselves", weight: 3, head: "Head of Marketing", titles: &["SEO Specialist", "Content Editor", "Campaign Manager"], rate: 105, skills: &["SEO", "copywriting", "paid search", "analytics", "newsletters"] },
-    Unit { name: "People", mailbox: "people", purpose: "Hiring, training and the office", weight: 1, head: "Head of People", titles: &["Recruiter", "Office Manager"], rate: 85, skills: &["recruiting", "training", "labour law"] },
+    Unit { name: "Management", mailbox: "office", purpose: "Runs the company", head: "Managing Director", titles: &["Assistant to the Management"], rate: 180, skills: &["strategy", "negotiation", "finance"] },
+    Unit { name: "Sales", mailbox: "sales", purpose: "Wins clients and keeps them", head: "Head of Sales", titles: &["Account Manager", "Account Executive", "Sales Development Representative"], rate: 110, skills: &["negotiation", "CRM", "presentations", "tenders", "cold calling"] },
+    Unit { name: "Consulting", mailbox: "projects", purpose: "Leads projects and advises clients", head: "Head of Consulting", titles: &["Project Manager", "Senior Consultant", "Consultant", "Business Analyst"], rate: 140, skills: &["project management", "workshops", "process mapping", "CRM", "requirements"] },
+    Unit { name: "Design", mailbox: "design", purpose: "Brands, interfaces and print", head: "Creative Director", titles: &["UX Designer", "Visual Designer", "Senior Designer", "Motion Designer"], rate: 120, skills: &["Figma", "typography", "user research", "prototyping", "illustration", "accessibility"] },
+    Unit { name: "Engineering", mailbox: "engineering", purpose: "Builds and integrates software", head: "Head of Engineering", titles: &["Software Engineer", "Senior Software Engineer", "Front-end Developer", "DevOps Engineer", "QA Engineer", "Data Engineer"], rate: 130, skills: &["TypeScript", "PostgreSQL", "Rust", "PHP", "Kubernetes", "testing", "React", "Swift", "ETL"] },
+    Unit { name: "Support", mailbox: "support", purpose: "Answers tickets and keeps systems running", head: "Head of Support", titles: &["Support Agent", "Senior Support Agent", "System Administrator"], rate: 95, skills: &["Linux", "networking", "troubleshooting", "DNS", "customer care"] },
+    Unit { name: "Finance", mailbox: "billing", purpose: "Invoices, payments and books", head: "Head of Finance", titles: &["Accountant", "Billing Specialist"], rate: 90, skills: &["bookkeeping", "payroll", "tax", "collections"] },
+    Unit { name: "Marketing", mailbox: "marketing", purpose: "Search, content and campaigns, for clients and ourselves", head: "Head of Marketing", titles: &["SEO Specialist", "Content Editor", "Campaign Manager"], rate: 105, skills: &["SEO", "copywriting", "paid search", "analytics", "newsletters"] },
+    Unit { name: "People", mailbox: "people", purpose: "Hiring, training and the office", head: "Head of People", titles: &["Recruiter", "Office Manager"], rate: 85, skills: &["recruiting", "training", "labour law"] },
 ];
+
+/// Departments that people are hired into, in turn.
+#[rustfmt::skip]
+const HIRING: &[usize] = &[
+    ENGINEERING, CONSULTING, SALES, SUPPORT, DESIGN, ENGINEERING, CONSULTING, MARKETING, ENGINEERING, SUPPORT,
+    SALES, DESIGN, CONSULTING, FINANCE, ENGINEERING, SUPPORT, ENGINEERING, SALES, DESIGN, PEOPLE,
+];
+
+/// Name of a department, by index.
+pub(super) fn unit_name(unit: usize) -> &'static str {
+    UNITS[unit].name
+}
 
 /// Who works here, and when.
 #[derive(Debug, Default)]
@@ -193,8 +205,10 @@ pub(super) fn roster(crm: &Crm) -> Roster {
             } else {
                 15.0 + (share - 0.5) * 2060.0
             };
-            let weights: Vec<u32> = UNITS.iter().map(|unit| unit.weight).collect();
-            (dice.weighted(&weights), Day(day as i32).workday())
+            (
+                HIRING[(index - heads) % HIRING.len()],
+                Day(day as i32).workday(),
+            )
         };
         let left = Day(hired.0.max(60) + dice.days(150, 1100)).workday();
         let leaves = index >= heads && dice.chance(24) && left < TODAY.plus(-5);

@@ -111,79 +111,85 @@ pub(super) struct Project {
     kind: &'static str,
 }
 
-/// When each project was opened.
-pub(super) fn plan(crm: &Crm) -> Vec<Day> {
+/// Opens the projects.
+pub(super) fn plan(crm: &Crm) -> Vec<Project> {
     let count = 220 * crm.scale;
     let curve = Curve::new(1.6);
+    let day = |index: usize| {
+        curve
+            .day((index as f64 + 2.0) / (count as f64 + 2.0))
+            .max(Day(7))
+    };
     (0..count)
-        .map(|index| {
-            curve
-                .day((index as f64 + 2.0) / (count as f64 + 2.0))
-                .max(Day(7))
-        })
+        .map(|index| project(crm, index, day(index)))
         .collect()
+}
+
+fn project(crm: &Crm, index: usize, day: Day) -> Project {
+    let mut dice = crm.dice("projects", index);
+    let client = crm.client_at(&mut dice, day);
+    let service = &SERVICES[services::choose(&mut dice)].1;
+    let kind = dice.pick(service.projects);
+    let size =
+        (if crm.client(client).key { 0.7 } else { 0.45 } * dice.spread(0.5)).clamp(0.15, 3.0);
+    let start = day.plus(dice.days(3, 21)).workday();
+    let days = f64::from(service.days) * (0.55 + 0.5 * size).min(1.8) * dice.spread(0.15);
+    let deadline = start.plus((days as i32).max(14)).workday();
+    let slip = (deadline.0 - start.0) * dice.days(-8, 30) / 100;
+    let end = deadline
+        .plus(slip - 3)
+        .workday()
+        .max(start.plus(10).workday());
+    let (stopped, held) = (dice.chance(5), dice.chance(16));
+    let halt = start
+        .plus((end.0 - start.0) * dice.days(25, 75) / 100)
+        .workday();
+    let (status, stop) = if stopped && halt < TODAY {
+        (CANCELLED, halt)
+    } else if end < TODAY {
+        (FINISHED, end.plus(1))
+    } else if start >= TODAY {
+        (NOT_STARTED, TODAY)
+    } else if held && halt < TODAY {
+        (ON_HOLD, halt)
+    } else {
+        (IN_PROGRESS, TODAY)
+    };
+    let mut team = vec![crm.colleague(&mut dice, people::CONSULTING, day, end)];
+    let units: &[usize] = match service.tag {
+        "brand" => &[people::DESIGN, people::DESIGN, people::MARKETING],
+        "marketing" => &[people::MARKETING, people::MARKETING, people::DESIGN],
+        "crm" | "data" => &[people::CONSULTING, people::ENGINEERING],
+        "cloud" | "security" => &[people::ENGINEERING, people::SUPPORT],
+        _ => &[people::ENGINEERING, people::DESIGN, people::ENGINEERING],
+    };
+    for place in 0..dice.below(4) + 2 {
+        let staff = crm.colleague(&mut dice, units[place % units.len()], day, end);
+        if !team.contains(&staff) {
+            team.push(staff);
+        }
+    }
+    let billing = [Billing::Fixed, Billing::Hourly, Billing::Internal][dice.weighted(&[66, 31, 3])];
+    Project {
+        client,
+        service,
+        created: office(&mut dice, day),
+        start,
+        deadline,
+        end,
+        stop,
+        status,
+        billing,
+        team,
+        size,
+        kind,
+    }
 }
 
 impl Crm {
     /// What a project is like.
-    pub(super) fn project(&self, index: usize) -> Project {
-        let day = self.projects[index];
-        let mut dice = self.dice("projects", index);
-        let client = self.client_at(&mut dice, day);
-        let service = &SERVICES[services::choose(&mut dice)].1;
-        let kind = dice.pick(service.projects);
-        let size =
-            (if self.client(client).key { 0.7 } else { 0.45 } * dice.spread(0.5)).clamp(0.15, 3.0);
-        let start = day.plus(dice.days(3, 21)).workday();
-        let days = f64::from(service.days) * (0.55 + 0.5 * size).min(1.8) * dice.spread(0.15);
-        let deadline = start.plus((days as i32).max(14)).workday();
-        let slip = (deadline.0 - start.0) * dice.days(-8, 30) / 100;
-        let end = deadline.plus(slip - 3).workday().max(start.plus(10));
-        let (stopped, held) = (dice.chance(5), dice.chance(7));
-        let halt = start
-            .plus((end.0 - start.0) * dice.days(25, 75) / 100)
-            .workday();
-        let (status, stop) = if stopped && halt < TODAY {
-            (CANCELLED, halt)
-        } else if end < TODAY {
-            (FINISHED, end.plus(1))
-        } else if start >= TODAY {
-            (NOT_STARTED, TODAY)
-        } else if held && halt < TODAY {
-            (ON_HOLD, halt)
-        } else {
-            (IN_PROGRESS, TODAY)
-        };
-        let mut team = vec![self.colleague(&mut dice, people::CONSULTING, day, end)];
-        let units: &[usize] = match service.tag {
-            "brand" => &[people::DESIGN, people::DESIGN, people::MARKETING],
-            "marketing" => &[people::MARKETING, people::MARKETING, people::DESIGN],
-            "crm" | "data" => &[people::CONSULTING, people::ENGINEERING],
-            "cloud" | "security" => &[people::ENGINEERING, people::SUPPORT],
-            _ => &[people::ENGINEERING, people::DESIGN, people::ENGINEERING],
-        };
-        for place in 0..dice.below(4) + 2 {
-            let staff = self.colleague(&mut dice, units[place % units.len()], day, end);
-            if !team.contains(&staff) {
-                team.push(staff);
-            }
-        }
-        let billing =
-            [Billing::Fixed, Billing::Hourly, Billing::Internal][dice.weighted(&[66, 31, 3])];
-        Project {
-            client,
-            service,
-            created: office(&mut dice, day),
-            start,
-            deadline,
-            end,
-            stop,
-            status,
-            billing,
-            team,
-            size,
-            kind,
-        }
+    pub(super) fn project(&self, index: usize) -> &Project {
+        &self.projects[index]
     }
 
     /// Lines that a project was sold with; their sum is its budget.
@@ -249,8 +255,8 @@ impl Project {
 fn write_project(crm: &Crm, index: usize, id: u64, out: &mut Vec<u8>) {
     let project = crm.project(index);
     let mut dice = crm.dice("project details", index);
-    let budget = billing::sums(&crm.project_quote(index, &project)).subtotal;
-    let tasks = crm.project_tasks(index, &project);
+    let budget = billing::sums(&crm.project_quote(index, project)).subtotal;
+    let tasks = crm.project_tasks(index, project);
     let complete = tasks.iter().filter(|task| task.finished.is_some()).count();
     let progress = (complete * 100 + tasks.len() / 2) / tasks.len().max(1);
     let company = crm.company(project.client);
@@ -267,7 +273,7 @@ fn write_project(crm: &Crm, index: usize, id: u64, out: &mut Vec<u8>) {
     let changed = office(&mut dice, project.changed()).max(project.created.plus(20));
     Line::new(out)
         .id(Some(id))
-        .text(&crm.project_name(index, &project))
+        .text(&crm.project_name(index, project))
         .id(Some(project.client as u64 + 1))
         .text(&fill(project.service.goal, &[("{client}", &company.name)]))
         .int(project.status)
@@ -298,7 +304,7 @@ fn write_project(crm: &Crm, index: usize, id: u64, out: &mut Vec<u8>) {
 
 fn write_milestones(crm: &Crm, index: usize, first: u64, out: &mut Vec<u8>) {
     let project = crm.project(index);
-    let tasks = crm.project_tasks(index, &project);
+    let tasks = crm.project_tasks(index, project);
     for (position, stage) in project.service.stages.iter().enumerate() {
         let (from, to) = project.stage(position);
         let mut last = Some(project.start);

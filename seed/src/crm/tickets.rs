@@ -1,8 +1,11 @@
 //! Tickets and their replies.
 
 use super::calendar::{Curve, Day, Moment, TODAY};
-use super::ticket_texts::{AGAIN, INTERNAL, NOT_YET, THANKS, TOPICS, Topic};
-use super::{Crm, Table, fill, recent};
+use super::ticket_texts::{
+    AGAIN, CLOSINGS, Case, GREETINGS, INTERNAL, NOT_YET, OUR_CLOSINGS, OUR_GREETINGS, THANKS,
+    TOPICS, Topic,
+};
+use super::{Crm, Table, capital, fill, people, recent};
 use crate::dice::Dice;
 use crate::lines::Line;
 use crate::values::person::person;
@@ -57,7 +60,7 @@ pub(super) struct Ticket {
     pub(super) client: usize,
     pub(super) created: Moment,
     pub(super) topic: &'static Topic,
-    pub(super) opening: &'static (&'static str, &'static str),
+    case: &'static Case,
     pub(super) agent: usize,
     pub(super) closed: Option<Moment>,
     priority: usize,
@@ -69,9 +72,20 @@ pub(super) struct Ticket {
 struct Reply {
     at: Moment,
     text: &'static str,
-    /// Whether one of us wrote it.
-    ours: bool,
-    internal: bool,
+    voice: Voice,
+}
+
+/// Who writes, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Voice {
+    /// The client, in the course of the talk.
+    Client,
+    /// One of us, with a greeting.
+    Letter,
+    /// One of us, in the course of the talk.
+    Reply,
+    /// One of us, for colleagues only.
+    Internal,
 }
 
 const OPEN: i64 = 1;
@@ -101,35 +115,45 @@ impl Crm {
         let client = self.client_at(&mut dice, day);
         let weights: Vec<u32> = TOPICS.iter().map(|topic| topic.weight).collect();
         let topic = &TOPICS[dice.weighted(&weights)];
-        let opening = &topic.openings[dice.below(topic.openings.len())];
+        let case = &topic.cases[dice.below(topic.cases.len())];
         let priority = dice.weighted(&topic.priorities) + 1;
         let created = day.at(dice.days(7 * 60, 18 * 60 + 30), dice.days(0, 59));
         let agent = self.colleague(&mut dice, topic.unit, day, day.plus(40));
-        let talk = talk(topic, created, priority, &mut dice);
+        let talk = talk(case, created, priority, &mut dice);
         let said = talk.len();
         let replies: Vec<Reply> = talk
             .into_iter()
             .take_while(|reply| reply.at.is_past())
             .collect();
-        let over = replies.len() == said;
         let last = replies.last().map_or(created, |reply| reply.at);
-        let closing = last.plus(dice.between(20, 60 * 60));
-        // Somebody goes through what is left open once a month.
-        let closed =
-            (over && closing.is_past() && (dice.chance(97) || closing.day() < TODAY.plus(-30)))
-                .then_some(closing);
+        let closing = daytime(last.plus(dice.between(20, 5 * 24 * 60)), &mut dice);
+        // What is left open for longer is closed when somebody goes through the list.
+        let waits = dice.chance(22) && day > TODAY.plus(-50);
+        let closed = (replies.len() == said && closing.is_past() && !waits).then_some(closing);
         let status = match (closed, replies.last()) {
             (Some(_), _) => CLOSED,
             (None, None) => OPEN,
-            (None, Some(reply)) if reply.internal => ON_HOLD,
-            (None, Some(reply)) if reply.ours => ANSWERED,
-            (None, Some(_)) => IN_PROGRESS,
+            (
+                None,
+                Some(Reply {
+                    voice: Voice::Internal,
+                    ..
+                }),
+            ) => ON_HOLD,
+            (
+                None,
+                Some(Reply {
+                    voice: Voice::Client,
+                    ..
+                }),
+            ) => IN_PROGRESS,
+            (None, Some(_)) => ANSWERED,
         };
         Ticket {
             client,
             created,
             topic,
-            opening,
+            case,
             agent,
             closed,
             priority,
@@ -140,36 +164,40 @@ impl Crm {
 }
 
 /// The whole conversation, including what lies in the future.
-fn talk(topic: &Topic, created: Moment, priority: usize, dice: &mut Dice) -> Vec<Reply> {
+fn talk(case: &'static Case, created: Moment, priority: usize, dice: &mut Dice) -> Vec<Reply> {
     let pace = [900, 400, 160, 40][priority - 1];
     let mut replies: Vec<Reply> = Vec::new();
     let mut now = created;
-    let mut say = |text: &'static str, ours: bool, internal: bool, dice: &mut Dice| {
-        let wait = ((f64::from(pace) * dice.spread(0.7)) as i64).max(4);
-        now = daytime(now.plus(if ours { wait } else { wait * 2 / 3 + 3 }), dice);
+    let mut say = |voice: Voice, text: &'static str, dice: &mut Dice| {
+        let wait = (f64::from(pace) * dice.spread(0.7)) as i64;
+        let wait = if voice == Voice::Client {
+            wait * 2 / 3
+        } else {
+            wait
+        };
+        now = daytime(now.plus(wait.max(4)), dice);
         replies.push(Reply {
             at: now,
             text,
-            ours,
-            internal,
+            voice,
         });
     };
-    if dice.chance(78) {
-        say(dice.pick(topic.answers), true, false, dice);
-        if dice.chance(85) {
-            say(dice.pick(topic.details), false, false, dice);
+    if dice.chance(93) {
+        say(Voice::Letter, case.answer, dice);
+        if dice.chance(88) {
+            say(Voice::Client, case.detail, dice);
         }
-        if dice.chance(12) {
-            say(dice.pick(INTERNAL), true, true, dice);
+        if dice.chance(10) {
+            say(Voice::Internal, dice.pick(INTERNAL), dice);
         }
     }
-    say(dice.pick(topic.solutions), true, false, dice);
-    if dice.chance(14) {
-        say(dice.pick(NOT_YET), false, false, dice);
-        say(dice.pick(AGAIN), true, false, dice);
+    say(Voice::Letter, case.solution, dice);
+    if dice.chance(13) {
+        say(Voice::Client, dice.pick(NOT_YET), dice);
+        say(Voice::Reply, dice.pick(AGAIN), dice);
     }
     if dice.chance(58) {
-        say(dice.pick(THANKS), false, false, dice);
+        say(Voice::Client, dice.pick(THANKS), dice);
     }
     replies
 }
@@ -197,11 +225,17 @@ fn daytime(moment: Moment, dice: &mut Dice) -> Moment {
 fn write_ticket(crm: &Crm, index: usize, id: u64, out: &mut Vec<u8>) {
     let ticket = crm.ticket(index);
     let day = ticket.created.day();
-    let mut words = Words::of(crm, index, &ticket);
-    let dice = &mut words.dice;
+    let words = Words::of(crm, index, &ticket);
+    let dice = &mut crm.dice("ticket details", index);
     let contact = words.contact;
-    let project = recent(&crm.projects, |opened| *opened, day, 120, dice)
-        .filter(|project| crm.project(*project).client == ticket.client);
+    let project = recent(
+        &crm.projects,
+        |project| project.created.day(),
+        day,
+        120,
+        dice,
+    )
+    .filter(|project| crm.project(*project).client == ticket.client);
     let last = ticket.replies.last().map(|reply| reply.at);
     let rating = if ticket.closed.is_some() && dice.chance(38) {
         Some(dice.weighted(&[3, 4, 10, 31, 52]) + 1)
@@ -220,10 +254,10 @@ fn write_ticket(crm: &Crm, index: usize, id: u64, out: &mut Vec<u8>) {
         tags.push(dice.pick(&["support plan", "billable", "vip", "follow-up"]));
     }
     let channel = ["email", "portal", "phone", "chat"][dice.weighted(&[44, 34, 14, 8])];
-    let (subject, message) = (words.fill(ticket.opening.0), words.fill(ticket.opening.1));
+    let message = words.letter(ticket.case.message, (GREETINGS, CLOSINGS), dice);
     Line::new(out)
         .id(Some(id))
-        .text(&subject)
+        .text(&words.fill(ticket.case.subject))
         .text(&message)
         .id(Some(ticket.client as u64 + 1))
         .id(Some(contact))
@@ -246,14 +280,20 @@ fn write_ticket(crm: &Crm, index: usize, id: u64, out: &mut Vec<u8>) {
 fn write_replies(crm: &Crm, index: usize, first: u64, out: &mut Vec<u8>) {
     let ticket = crm.ticket(index);
     let words = Words::of(crm, index, &ticket);
+    let mut dice = crm.dice("replies", index);
     for (place, reply) in ticket.replies.iter().enumerate() {
+        let ours = reply.voice != Voice::Client;
+        let text = match reply.voice {
+            Voice::Letter => words.letter(reply.text, (OUR_GREETINGS, OUR_CLOSINGS), &mut dice),
+            _ => words.fill(reply.text),
+        };
         Line::new(out)
             .id(Some(first + place as u64))
             .id(Some(index as u64 + 1))
-            .id((!reply.ours).then_some(words.contact))
-            .id(reply.ours.then_some(ticket.agent as u64 + 1))
-            .text(&words.fill(reply.text))
-            .bool(reply.internal)
+            .id((!ours).then_some(words.contact))
+            .id(ours.then_some(ticket.agent as u64 + 1))
+            .text(&text)
+            .bool(reply.voice == Voice::Internal)
             .at(reply.at)
             .at(reply.at)
             .end();
@@ -262,10 +302,10 @@ fn write_replies(crm: &Crm, index: usize, first: u64, out: &mut Vec<u8>) {
 
 /// What goes into the slots of a ticket's texts.
 struct Words {
-    dice: Dice,
     contact: u64,
     name: String,
     staff: String,
+    unit: &'static str,
     other: String,
     number: String,
 }
@@ -275,26 +315,40 @@ impl Words {
         let mut dice = crm.dice("ticket words", index);
         let (contact, somebody) = crm.contact_at(&mut dice, ticket.client, ticket.created.day());
         let other = person(crm.client(ticket.client).country, &mut dice);
-        let number = dice.between(2, 9).to_string();
         Words {
             contact,
             name: somebody.person.first,
             staff: crm.first_name(ticket.agent).to_string(),
+            unit: people::unit_name(ticket.topic.unit),
             other: format!("{} {}", other.first, other.last),
-            number,
-            dice,
+            number: dice.between(3, 9).to_string(),
         }
     }
 
     fn fill(&self, text: &str) -> String {
-        fill(
-            text,
-            &[
-                ("{name}", &self.name),
-                ("{staff}", &self.staff),
-                ("{other}", &self.other),
-                ("{n}", &self.number),
-            ],
-        )
+        let slots = [
+            ("{name}", self.name.as_str()),
+            ("{staff}", &self.staff),
+            ("{unit}", self.unit),
+            ("{other}", &self.other),
+            ("{n}", &self.number),
+        ];
+        fill(text, &slots)
+    }
+
+    /// `text`, which goes on in lower case, between one of these greetings and one of these closings.
+    fn letter(
+        &self,
+        text: &str,
+        (greetings, closings): (&[&str], &[&str]),
+        dice: &mut Dice,
+    ) -> String {
+        let (greeting, closing) = (dice.pick(greetings), dice.pick(closings));
+        let text = if greeting.is_empty() {
+            capital(text)
+        } else {
+            text.to_string()
+        };
+        self.fill(&format!("{greeting}{text}{closing}"))
     }
 }

@@ -41,7 +41,7 @@ impl Crm {
         let project = self.project(index);
         let mut dice = self.dice("timesheets", index);
         let mut entries = Vec::new();
-        for (number, task) in self.project_tasks(index, &project).iter().enumerate() {
+        for (number, task) in self.project_tasks(index, project).iter().enumerate() {
             let last = last_day(task, project.stop);
             if task.status == 1 || last < task.start {
                 continue;

@@ -10,6 +10,9 @@ pub struct Company {
     pub name: String,
     /// Line of business.
     pub industry: &'static str,
+    /// Two-letter code of the country that the name is from; `EN` where that may be any whose people speak English, none
+    /// where it may be any at all.
+    pub home: Option<&'static str>,
 }
 
 impl Company {
@@ -19,36 +22,67 @@ impl Company {
     }
 }
 
-/// The company numbered `index`. Different numbers have different names, and so different domains, up to 200,000 of them.
+/// The company numbered `index`. Different numbers have different names, and so different domains, up to 80,000 of them.
 pub fn company(seed: u64, index: u64) -> Company {
-    let (compounds, families, coined) = (
-        HEADS.len() * TAILS.len(),
-        FAMILIES.len(),
-        COINED.len() * ENDINGS.len(),
-    );
-    let stems = (compounds + families + coined) as u64;
-    let stem = shuffled(seed, index % stems, stems) as usize;
+    let stems: u64 = STEMS.iter().map(Stems::len).sum();
+    let mut stem = shuffled(seed, index % stems, stems);
     // Each time round, a stem comes back with the next line of business.
-    let step = Dice::new(seed, "line of business", stem as u64).below(BUSINESSES.len())
-        + (index / stems) as usize;
-    let (noun, industry) = BUSINESSES[step % BUSINESSES.len()];
-    let stem = if stem < compounds {
-        format!("{}{}", HEADS[stem / TAILS.len()], TAILS[stem % TAILS.len()])
-    } else if stem < compounds + families {
-        FAMILIES[stem - compounds].to_string()
-    } else {
-        let stem = stem - compounds - families;
-        format!(
-            "{}{}",
-            COINED[stem / ENDINGS.len()],
-            ENDINGS[stem % ENDINGS.len()]
-        )
-    };
+    let step = Dice::new(seed, "line of business", stem).below(BUSINESSES.len());
+    let (noun, industry) = BUSINESSES[(step + (index / stems) as usize) % BUSINESSES.len()];
+    for stems in STEMS {
+        if stem < stems.len() {
+            let tails = stems.tails.len() as u64;
+            let (head, tail) = (
+                stems.heads[(stem / tails) as usize],
+                stems.tails[(stem % tails) as usize],
+            );
+            return Company {
+                name: format!("{head}{tail} {noun}"),
+                industry,
+                home: stems.home,
+            };
+        }
+        stem -= stems.len();
+    }
+    // Not reached: the numbers of stems add up.
     Company {
-        name: format!("{stem} {noun}"),
+        name: noun.to_string(),
         industry,
+        home: None,
     }
 }
+
+/// First words of names, put together from two parts.
+struct Stems {
+    /// Two-letter code of the country whose language they are in; none where they could be from anywhere, and `EN` for the
+    /// countries where English is spoken.
+    home: Option<&'static str>,
+    heads: &'static [&'static str],
+    tails: &'static [&'static str],
+}
+
+impl Stems {
+    const fn len(&self) -> u64 {
+        (self.heads.len() * self.tails.len()) as u64
+    }
+}
+
+#[rustfmt::skip]
+const STEMS: &[Stems] = &[
+    Stems { home: Some("EN"), heads: HEADS, tails: TAILS },
+    Stems { home: Some("EN"), heads: FAMILIES, tails: &[""] },
+    Stems { home: None, heads: COINED, tails: ENDINGS },
+    Stems { home: Some("DE"), heads: &["Linden", "Eichen", "Rosen", "Buchen", "Hirsch", "Falken", "Gold", "Silber", "Stein", "Hohen", "Alten", "Sommer", "Winter", "Mühl", "Erlen"],
+        tails: &["bach", "feld", "hof", "brunn", "thal", "hausen", "stein", "werk", "berg"] },
+    Stems { home: Some("DE"), heads: &["Kirchner", "Brandt", "Hoffmeister", "Keller & Sohn", "Schreiber", "Falk", "Dahlmann", "Vogelsang", "Rademacher", "Steiner"], tails: &[""] },
+    Stems { home: Some("FR"), heads: &["Beau", "Mont", "Clair", "Roche", "Belle", "Haute", "Font", "Cham", "Val", "Chante"],
+        tails: &["mont", "rive", "fort", "lieu", "bois", "clair", "pré", "vigne"] },
+    Stems { home: Some("FR"), heads: &["Delacroix", "Garnier", "Rousseau", "Thibault", "Moreau & Fils", "Lachance", "Beaumarchais", "Marchand"], tails: &[""] },
+    Stems { home: Some("NL"), heads: &["Zonne", "Water", "Duin", "Molen", "Wilgen", "Zilver", "Noorder", "Ooster"], tails: &["veld", "dijk", "meer", "burg", "horst", "gracht"] },
+    Stems { home: Some("NL"), heads: &["Bakker", "van Dijk", "Jansen & Zonen", "Hoogland", "Verhoeven"], tails: &[""] },
+    Stems { home: Some("IT"), heads: &["Monte", "Valle", "Castel", "Fonte", "Porto", "Campo", "Torre"], tails: &["chiaro", "rosso", "verde", "nuovo", "fiorito", "sereno"] },
+    Stems { home: Some("IT"), heads: &["Bianchi", "Lombardi", "Marchetti", "Santini", "Gallo & Figli", "Ferrante"], tails: &[""] },
+];
 
 /// A legal form of the country with this two-letter code, with the space before it; often none at all.
 pub fn legal_form(country: &str, dice: &mut Dice) -> &'static str {
@@ -83,17 +117,13 @@ const TAILS: &[&str] = &[
 ];
 #[rustfmt::skip]
 const FAMILIES: &[&str] = &[
-    "Abara", "Almeida", "Andersson", "Bakker", "Barlow & Reeve", "Bianchi", "Brandt", "Castellan", "Chandra", "Colby & Hart",
-    "Dahl", "Delacroix", "Demir", "Drummond", "Eklund", "Falk", "Ferrante", "Gallo", "Garnier", "Haddad", "Halloran", "Hartwell",
-    "Hoffmeister", "Ishida", "Jansen", "Kapoor", "Keller & Sons", "Kirchner", "Lachance", "Lindqvist", "Lombardi", "Marchetti",
-    "Marlowe", "McAllister", "Montgomery", "Moreau", "Nakagawa", "Nyström", "Oakley & Finch", "Okonkwo", "Pemberton", "Petrakis",
-    "Quintero", "Rasmussen", "Rousseau", "Sandoval", "Santini", "Schreiber", "Sinclair", "Sørensen", "Tanner & Lowe", "Thibault",
-    "Vance", "van Dijk", "Vasquez", "Wexler", "Whitcombe", "Winslow", "Yamada", "Zielinski",
+    "Abara", "Almeida", "Andersson", "Barlow & Reeve", "Castellan", "Chandra", "Colby & Hart", "Demir", "Drummond", "Eklund", "Haddad", "Halloran",
+    "Hartwell", "Ishida", "Kapoor", "Lindqvist", "Marlowe", "McAllister", "Montgomery", "Nakagawa", "Oakley & Finch", "Okonkwo", "Pemberton",
+    "Petrakis", "Quintero", "Rasmussen", "Sandoval", "Sinclair", "Tanner & Lowe", "Vance", "Vasquez", "Wexler", "Whitcombe", "Winslow", "Zielinski",
 ];
 const COINED: &[&str] = &[
-    "Acu", "Alti", "Axi", "Bel", "Cali", "Cor", "Dex", "Elu", "Fero", "Inno", "Kine", "Lumi",
-    "Meri", "Nexa", "Nova", "Omni", "Orbi", "Pano", "Quanti", "Syn", "Tele", "Tri", "Velo", "Veri",
-    "Zeni",
+    "Acu", "Alti", "Bel", "Cali", "Cor", "Inno", "Kine", "Lumi", "Meri", "Nexa", "Nova", "Omni",
+    "Orbi", "Pano", "Quanti", "Syn", "Tri", "Velo", "Veri", "Zeni",
 ];
 const ENDINGS: &[&str] = &[
     "dyne", "flux", "gen", "line", "lux", "metra", "nox", "port", "quo", "ra", "scope", "sys",

@@ -1,5 +1,6 @@
 //! Postal addresses: real cities, made-up streets and codes.
 
+use super::company::Company;
 use crate::dice::Dice;
 
 /// Where a company sits.
@@ -27,6 +28,20 @@ pub const MARKETS: &[(&str, u32)] = &[
     ("IE", 4),
     ("IT", 4),
 ];
+
+/// The country that a company sits in: its name's own, or one of [`MARKETS`] that the name fits.
+pub fn country(company: &Company, dice: &mut Dice) -> &'static str {
+    let fits = |market: &&(&str, u32)| match company.home {
+        None => true,
+        Some("EN") => matches!(market.0, "US" | "GB" | "CA" | "AU" | "IE"),
+        Some(home) => market.0 == home,
+    };
+    let weights: Vec<u32> = MARKETS
+        .iter()
+        .map(|market| if fits(&market) { market.1 } else { 0 })
+        .collect();
+    MARKETS[dice.weighted(&weights)].0
+}
 
 /// An address in one of [`MARKETS`].
 pub fn place(country: &str, dice: &mut Dice) -> Place {

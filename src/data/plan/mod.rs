@@ -3,6 +3,7 @@
 //! Everything that can be refused without a row is refused here. A plan holds positions in its
 //! catalog, never names that a client sent.
 
+mod aggregate;
 mod conditions;
 mod filter;
 mod read;
@@ -13,7 +14,7 @@ pub(super) use read::order_text;
 pub use rules::{Reach, Refusal, Rules, Secret, Special, brief};
 
 use super::catalog::Catalog;
-use super::request::{Count, Operator, Place, Request, Which};
+use super::request::{Count, Function, Operator, Period, Place, Request, Which};
 use crate::problem::Problem;
 use std::sync::Arc;
 
@@ -33,6 +34,8 @@ pub struct Plan {
 pub enum Step {
     /// Show rows.
     Read(Read),
+    /// Show figures over rows.
+    Summarize(Summary),
     /// Make rows.
     Insert(Insert),
     /// Change one row.
@@ -66,6 +69,43 @@ pub struct Read {
     pub single: bool,
     /// Whether the answer says where the next page starts.
     pub cursor: bool,
+}
+
+/// Figures to show.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// What rows are put together by, with the member's name.
+    pub groups: Vec<(String, Grouping)>,
+    /// The figures, with the member's name.
+    pub measures: Vec<(String, Figure)>,
+    /// Which rows.
+    pub predicate: Predicate,
+    /// Sort keys: positions in the groups and then the measures, and whether from the last.
+    pub order: Vec<(usize, bool)>,
+    /// The most groups.
+    pub limit: Option<u32>,
+    /// Groups to pass over.
+    pub offset: u64,
+}
+
+/// What rows are put together by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grouping {
+    /// Position of the column.
+    pub column: usize,
+    /// The stretch of time that its value falls into.
+    pub period: Option<Period>,
+}
+
+/// One figure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Figure {
+    /// How it is worked out.
+    pub function: Function,
+    /// Position of the column; `None` counts rows.
+    pub column: Option<usize>,
+    /// Whether equal values count once.
+    pub distinct: bool,
 }
 
 /// One member of a row.
@@ -238,6 +278,7 @@ pub fn plan(
     let step = match request {
         Request::List(list) => Step::Read(scope.list(table, list)?),
         Request::One(one) => Step::Read(scope.one(table, &one.key, &one.select)?),
+        Request::Aggregate(aggregate) => Step::Summarize(scope.aggregate(table, aggregate)?),
         Request::Create(create) => Step::Insert(scope.create(table, create)?),
         Request::Update(update) => scope.update(table, update)?,
         Request::Delete(delete) => Step::Delete(scope.delete(table, delete)?),

@@ -85,6 +85,23 @@ impl Scope<'_> {
         rows: &Rows,
         depth: usize,
     ) -> Result<Read, Problem> {
+        Ok(Read {
+            table,
+            outputs: self.outputs(table, select, depth)?,
+            predicate: self.matching(table, rows)?,
+            order: self.order(table, &rows.order)?,
+            after: None,
+            limit: rows.page.limit,
+            peek: false,
+            offset: rows.page.offset,
+            count: Count::None,
+            single: false,
+            cursor: false,
+        })
+    }
+
+    /// What must hold of the rows.
+    pub(super) fn matching(&self, table: usize, rows: &Rows) -> Result<Predicate, Problem> {
         let mut all = Vec::new();
         if let Some(filter) = &rows.filter {
             all.push(self.filter(table, filter, 0)?);
@@ -95,19 +112,7 @@ impl Scope<'_> {
         if let Some(instant) = &rows.since {
             all.push(self.since(table, instant)?);
         }
-        Ok(Read {
-            table,
-            outputs: self.outputs(table, select, depth)?,
-            predicate: Predicate::And(all),
-            order: self.order(table, &rows.order)?,
-            after: None,
-            limit: rows.page.limit,
-            peek: false,
-            offset: rows.page.offset,
-            count: Count::None,
-            single: false,
-            cursor: false,
-        })
+        Ok(Predicate::And(all))
     }
 
     /// What each row shows. Nothing asked for means every column.
@@ -170,6 +175,7 @@ impl Scope<'_> {
                     read.single = related.kind != RelationKind::Children;
                     if read.single {
                         read.order.clear();
+                        (read.limit, read.offset) = (None, 0);
                     }
                     if !keys.insert(key.clone()) {
                         return Err(Problem::new(Kind::InvalidParameter)

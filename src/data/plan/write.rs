@@ -93,18 +93,6 @@ impl Scope<'_> {
     /// What a write shows of its rows, and the key behind it, for their address.
     fn written(&self, table: usize, select: &[request::Item]) -> Result<Vec<Output>, Problem> {
         let mut outputs = self.outputs(table, select, 0)?;
-        if let Some(Output::Related { key, .. }) = outputs
-            .iter()
-            .find(|output| matches!(output, Output::Related { .. }))
-        {
-            return Err(Problem::new(Kind::InvalidParameter).field(
-                "include",
-                format!(
-                    "`{}` can't be shown by a write; read the row again",
-                    brief(key)
-                ),
-            ));
-        }
         for &column in &self.catalog.tables[table].key {
             let shown = outputs
                 .iter()

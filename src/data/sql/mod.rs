@@ -5,6 +5,7 @@
 //! number that the planner needs to see. Names are quoted and, as tenants may define functions
 //! and operators of any name in their schema, always qualified.
 
+mod aggregate;
 mod filter;
 mod read;
 mod write;
@@ -58,6 +59,7 @@ pub struct Shown {
 pub fn statements(plan: &Plan, schema: &str) -> Vec<Statement> {
     match &plan.step {
         Step::Read(read) => vec![read::list(&plan.catalog, schema, read)],
+        Step::Summarize(summary) => vec![aggregate::summary(plan, schema, summary)],
         Step::Insert(insert) => insert
             .runs
             .iter()

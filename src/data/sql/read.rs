@@ -65,14 +65,14 @@ pub(super) fn estimate(catalog: &Catalog, schema: &str, read: &Read) -> Statemen
 
 impl Spelling<'_> {
     /// What `spell` writes, taken out of the text again; its parameters stay.
-    fn aside(&mut self, spell: impl FnOnce(&mut Self)) -> String {
+    pub(super) fn aside(&mut self, spell: impl FnOnce(&mut Self)) -> String {
         let before = std::mem::take(&mut self.text);
         spell(self);
         std::mem::replace(&mut self.text, before)
     }
 
     /// ` where ..`, or nothing.
-    fn condition(&mut self, table: usize, alias: &str, predicate: &Predicate) {
+    pub(super) fn condition(&mut self, table: usize, alias: &str, predicate: &Predicate) {
         let parts = match predicate {
             Predicate::And(parts) => parts.as_slice(),
             other => std::slice::from_ref(other),
@@ -236,11 +236,15 @@ impl Spelling<'_> {
             let limit = u64::from(limit) + u64::from(read.peek);
             self.push(&format!(" limit {limit}"));
         }
-        if read.offset > 0 {
+        self.offset(read.offset);
+    }
+
+    pub(super) fn offset(&mut self, offset: u64) {
+        if offset > 0 {
             self.push(" offset ");
             let ty = Type::builtin("int8", oid::INT8);
             // Beyond what Postgres counts to there are no rows anyway.
-            let offset = i64::try_from(read.offset).unwrap_or(i64::MAX);
+            let offset = i64::try_from(offset).unwrap_or(i64::MAX);
             self.bind(&ty, false, Some(offset.to_string()), &Place::from("page"));
         }
     }

@@ -159,16 +159,27 @@ impl Spelling<'_> {
         }
     }
 
+    /// What the write shows of its rows.
+    ///
+    /// Related rows need a query around it: `returning` has none of its own to correlate with.
     fn returning(&mut self, table: usize, outputs: &[Output]) -> Vec<Shown> {
+        let related = outputs
+            .iter()
+            .any(|output| matches!(output, Output::Related { .. }));
+        if related {
+            self.text.insert_str(0, "with t as (");
+            self.push(" returning t.*) select ");
+            let columns = self.outputs(table, "t", outputs);
+            self.push(" from t");
+            return columns;
+        }
         let shows = outputs
             .iter()
             .any(|output| !matches!(output, Output::Constant { .. }));
-        if shows {
-            self.push(" returning ");
-            self.outputs(table, "t", outputs)
-        } else {
-            self.push(" returning true");
-            Vec::new()
+        self.push(" returning ");
+        if !shows {
+            self.push("true");
         }
+        self.outputs(table, "t", outputs)
     }
 }

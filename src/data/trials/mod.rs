@@ -1,4 +1,5 @@
 //! Trials of the spine against a real Postgres.
 
+mod aggregates;
 mod catalog;
 mod rows;

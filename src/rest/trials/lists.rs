@@ -155,6 +155,19 @@ async fn related_rows_come_along() {
         .await;
     assert_eq!(got.at("/data/0/clientid"), 9);
     assert_eq!(site.get("/clients?sort=invoices.id").await.errors, ["sort"]);
+    for line in [
+        "POST /invoices?include=client&fields=id&fields[client]=company",
+        "PUT /invoices/900?include=client&fields=id&fields[client]=company",
+        "DELETE /invoices/900?include=client&fields=id&fields[client]=company",
+    ] {
+        let got = site.send(line, r#"{"id":900,"clientid":4}"#).await;
+        assert_eq!(got.slug, "", "{line} {got:?}");
+        assert_eq!(
+            got.at("/data"),
+            json!({"id": 900, "client": {"company": "Company 4"}}),
+            "{line} {got:?}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -171,7 +171,7 @@ const ROUTINES: &str = concat!(
     "select case prokind when 'a' then 'aggregate' when 'p' then 'procedure' else 'function' end,
         p.oid::regprocedure::text, 'pg_proc', p.oid,
         (to_jsonb(p) - '{oid,proname,pronamespace,proowner,prolang,provariadic,prosupport,prorettype,proargtypes,proallargtypes,
-            protrftypes,proargdefaults,prosqlbody,proacl,prosrc,proconfig}'::text[]
+            protrftypes,proargdefaults,prosqlbody,proacl,prosrc,proconfig,proleakproof}'::text[]
         || jsonb_build_object('owner', ",
     owner!("proowner"),
     ", 'language', (select lanname from pg_language where oid = prolang),

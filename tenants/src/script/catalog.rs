@@ -25,7 +25,7 @@ pub(crate) type Name = (String, String);
 pub(crate) const QUIET: &str = "set local search_path = pg_catalog, pg_temp; set local quote_all_identifiers = off; \
     set local datestyle = 'ISO, YMD'; set local intervalstyle = postgres; set local timezone = 'UTC'; \
     set local extra_float_digits = 1; set local bytea_output = hex; set local xmloption = content; \
-    set local standard_conforming_strings = on; set local lc_monetary = 'C'; set local lock_timeout = '10s'";
+    set local standard_conforming_strings = on; set local lc_monetary = 'C'; set local lock_timeout = '10s'; set local jit = off";
 
 #[derive(Deserialize)]
 pub(crate) struct Relation {

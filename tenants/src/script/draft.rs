@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::body::Names;
+use super::body::{self, Names};
 use super::catalog::{Catalog, Column, Name, Object, Relation};
 use super::graph::{Body, Item, Phase};
 use super::slot::{SCHEMA, ident, literal};
 use super::{Error, Nulled, Uncloned};
+
+/// The schema's slot within a literal.
+const SCHEMA_IN_TEXT: &str = "\0sq";
 
 pub(crate) struct Draft<'a> {
     pub(crate) catalog: &'a Catalog,
@@ -148,15 +151,26 @@ impl<'a> Draft<'a> {
     /// Notes an object that can't be cloned, and that nothing which needs it can be either.
     pub(crate) fn leave_out(&mut self, kind: &str, name: &str, reason: &str, objects: &[Object]) {
         self.broken.extend(objects.iter().cloned());
-        self.note(kind, name, reason);
+        self.miss(kind, name, reason);
     }
 
-    /// Notes a trait that the copy lacks.
+    /// Notes something beside the schema's own objects that is not there.
+    pub(crate) fn miss(&mut self, kind: &str, name: &str, reason: &str) {
+        self.list(kind, name, reason, true);
+    }
+
+    /// Notes a trait that an object of the copy lacks.
     pub(crate) fn note(&mut self, kind: &str, name: &str, reason: &str) {
+        self.list(kind, name, reason, false);
+    }
+
+    fn list(&mut self, kind: &str, name: &str, reason: &str, missing: bool) {
+        let (kind, name, reason) = (kind.to_owned(), name.to_owned(), reason.to_owned());
         self.uncloned.push(Uncloned {
-            kind: kind.to_owned(),
-            name: name.to_owned(),
-            reason: reason.to_owned(),
+            kind,
+            name,
+            reason,
+            missing,
         });
     }
 
@@ -226,6 +240,36 @@ impl<'a> Draft<'a> {
                 &item.name,
                 "needs what can't be cloned",
                 &item.covers,
+            );
+        }
+    }
+
+    /// Names what has an object of the template in a text that is copied as it stands, since a rename could not mend it.
+    pub(crate) fn note_texts(&mut self) {
+        let texts = |item: &Item| match &item.body {
+            Body::Sql { rest: sql, .. } | Body::Replaced { sql, .. } => vec![sql.clone()],
+            Body::Parts { parts, last, .. } => {
+                parts.iter().chain(last).map(|p| p.sql.clone()).collect()
+            }
+        };
+        let names = self.names();
+        let found = |item: &&Item| {
+            let before = |text: &String| text.matches(SCHEMA_IN_TEXT).count();
+            texts(item)
+                .iter()
+                .any(|t| before(&body::literals(t, &names)) > before(t))
+        };
+        let items = self
+            .items
+            .iter()
+            .filter(|i| i.phase != Phase::Comment)
+            .filter(found);
+        let found: Vec<(&str, String)> = items.map(|i| (i.kind, i.name.clone())).collect();
+        for (kind, name) in found {
+            self.note(
+                kind,
+                &name,
+                "copied, but a text in it names the template's schema and stays as it is",
             );
         }
     }

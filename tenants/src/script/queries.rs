@@ -311,6 +311,13 @@ pub(crate) const OUTSIDE: &str = "select json_build_array(kind, name, reason)::t
         'belongs to the database' from pg_seclabel where objoid = any($1::oid[])) q
     order by kind collate \"C\", name collate \"C\"";
 
+/// Whether a table was written anew after the transaction's snapshot was taken: its rows, as that snapshot sees them, are
+/// gone then. The function looks at now, the row at the snapshot.
+pub(crate) const MOVED: &str = "select exists (
+    select from pg_depend d join pg_class c on c.oid = d.objid
+    where d.refclassid = 'pg_namespace'::regclass and d.refobjid = $1::oid and d.classid = 'pg_class'::regclass
+        and c.relkind in ('r', 'm') and pg_relation_filenode(c.oid) is distinct from c.relfilenode)";
+
 /// A number for the state of a schema's definitions: moved by every change of them, not by rows or maintenance.
 pub(crate) const STAMP: &str = "with root as (
         select classid, objid from pg_depend

@@ -261,7 +261,8 @@ async fn what_cannot_be_copied_is_named() {
             "create foreign table \"Far away\" (id int, t text) server elsewhere; create view over_it as select * from \"Far away\";
             create view over_that as select * from over_it; comment on foreign table \"Far away\" is 'far';
             create table mixed (id int default in_c(-1), r \"Far away\"); create publication told for table plain;
-            select lo_create(0); create function uses(\"Far away\") returns int language sql as 'select 1';",
+            select lo_create(0); create function uses(\"Far away\") returns int language sql as 'select 1';
+            create table labelled (t text check (t <> 'public.plain'));",
         )
         .await
         .unwrap();
@@ -282,6 +283,7 @@ async fn what_cannot_be_copied_is_named() {
         "publication told",
         "large objects 1 of sandlot",
         "operator class odd",
+        "table labelled",
     ] {
         assert!(
             named.iter().any(|n| n == expected),

@@ -1,0 +1,146 @@
+//! One caller's stay at one schema: the catalog it goes by, the lease it takes, its deadline.
+
+use super::catalog::Catalog;
+use super::plan::{Plan, Rules, plan};
+use super::request::Request;
+use super::run::Failure;
+use super::spine::Spine;
+use crate::problem::{Kind, Problem};
+use std::sync::Arc;
+use std::time::Duration;
+use tenants::{Access, Error, Identity, Lease};
+use tokio::time::Instant;
+
+/// When the work of a request must be over, all steps together.
+#[derive(Clone, Copy)]
+pub(super) struct Deadline(Instant);
+
+/// What goes on between the start of a request and its end.
+pub(super) struct Visit<'a> {
+    spine: &'a Spine,
+    pub(super) identity: &'a Identity,
+    pub(super) rules: &'a Rules,
+    pub(super) until: Deadline,
+    lease: Option<Lease>,
+    catalog: Arc<Catalog>,
+    /// Whether the catalog was read or confirmed by this visit.
+    looked: bool,
+    moved: bool,
+}
+
+impl<'a> Visit<'a> {
+    /// Begins with the catalog that is known; a look is taken if that is too long ago.
+    pub(super) async fn begin(
+        spine: &'a Spine,
+        identity: &'a Identity,
+        rules: &'a Rules,
+    ) -> Result<Self, Problem> {
+        let fresh = spine.catalogs().fresh(&identity.schema);
+        let mut visit = Self {
+            spine,
+            identity,
+            rules,
+            until: Deadline(Instant::now() + spine.limit()),
+            lease: None,
+            looked: false,
+            moved: false,
+            catalog: fresh.clone().unwrap_or_default(),
+        };
+        if fresh.is_none() {
+            visit.look().await?;
+        }
+        Ok(visit)
+    }
+
+    /// What the schema holds, as far as this visit knows.
+    pub(super) fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// The lease, taken at the first call.
+    pub(super) async fn lease(&mut self) -> Result<&Lease, Problem> {
+        let lease = match self.lease.take() {
+            Some(lease) => lease,
+            None => {
+                let access = if self.rules.no_writes.is_some() {
+                    Access::Read
+                } else {
+                    Access::Write
+                };
+                self.spine.tenants().lease(self.identity, access).await?
+            }
+        };
+        Ok(self.lease.insert(lease))
+    }
+
+    /// Looks at the schema; whether it is not what it was taken for.
+    pub(super) async fn look(&mut self) -> Result<bool, Problem> {
+        let until = self.until;
+        let (catalogs, schema) = (self.spine.catalogs(), &self.identity.schema);
+        let lease = self.lease().await?;
+        let look = catalogs.look(schema, lease);
+        let newer = lease.run(until.left(), look).await?;
+        self.looked = true;
+        let changed = !Arc::ptr_eq(&newer, &self.catalog);
+        self.catalog = newer;
+        Ok(changed)
+    }
+
+    /// Plans a request; one that a newer catalog might not refuse leads to a look, once a visit.
+    pub(super) async fn plan(&mut self, request: &Request) -> Result<Plan, Problem> {
+        let seal = self.spine.seal();
+        match plan(request, &self.catalog, self.rules, seal) {
+            Err(problem) if !self.looked && may_be_stale(&problem) => {
+                if self.look().await? {
+                    return plan(request, &self.catalog, self.rules, seal);
+                }
+                Err(problem)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// After a failure: whether the schema moved under the plan, and it is worth planning again.
+    pub(super) async fn has_moved(&mut self, failure: &Failure) -> Result<bool, Problem> {
+        if self.moved || !matches!(failure, Failure::Moved(_)) {
+            return Ok(false);
+        }
+        self.moved = true;
+        self.look().await?;
+        Ok(true)
+    }
+
+    /// Gives the lease back; by way of being looked over if code of the tenant's may have run.
+    pub(super) fn end(self, tenants_code: bool) {
+        match self.lease {
+            Some(lease) if tenants_code => lease.finish_raw(),
+            Some(lease) => lease.finish(),
+            None => {}
+        }
+    }
+}
+
+impl Deadline {
+    fn left(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+
+    /// Runs work on the lease under the watchdog.
+    pub(super) async fn keep<T>(
+        self,
+        lease: &Lease,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Error> {
+        lease
+            .run(self.left(), async { Ok::<_, Error>(work.await) })
+            .await
+    }
+}
+
+/// Whether another look at the schema might change a refusal.
+fn may_be_stale(problem: &Problem) -> bool {
+    matches!(
+        problem.kind,
+        Kind::NotFound | Kind::InvalidParameter | Kind::ValidationFailed
+    )
+}
