@@ -72,6 +72,7 @@ pub mod edge;
 pub mod failure;
 pub mod front;
 pub mod health;
+pub mod listing;
 pub mod log;
 pub mod platform;
 pub mod postgres;

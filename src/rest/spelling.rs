@@ -1,7 +1,7 @@
 //! From an address to SQL without a database: one line a case.
 
 use super::Call;
-use super::parse::{Headers, parameters, path, request};
+use super::parse::{Headers, path, request};
 use crate::data::catalog::types::oid;
 use crate::data::catalog::{
     Catalog, Column, ForeignKey, Generated, Table, Type, TypeKind, TypeSchema, Unique,
@@ -9,6 +9,7 @@ use crate::data::catalog::{
 use crate::data::cursor::Seal;
 use crate::data::plan::{Rules, Special, plan};
 use crate::data::sql::{self, Statement};
+use crate::listing::parameters::parameters;
 use crate::problem::Problem;
 use std::sync::{Arc, LazyLock};
 
