@@ -24,6 +24,7 @@ use crate::{
     platform::{self, Secrets},
     problem::{Kind, Problem},
     reference::problems::{self, PublicUrl},
+    reports::{self, Embed, Records, Reports, ReportsApi},
     rest, sql,
     template::Template,
     tenancy::{Tenancy, operations::TenantApi},
@@ -173,21 +174,24 @@ pub fn routes(
         .at("/api_docs/problems.md", get(problems::plain))
         .at("/openapi.json", get(openapi.data(document.to_string())))
         .at(sql::PATH, sql::Sql)
+        .nest_no_strip(reports::PATH, Reports)
         .nest_no_strip(rest::BASE, rest::Rest)
+        .nest_no_strip(Embed::PATH, Embed)
         .nest("/api", service())
         .data(Arc::clone(&app.health))
         .data(app.directory.clone())
         .data(Arc::clone(&app.auth))
         .data(Arc::clone(&app.tenancy))
         .data(Arc::clone(&app.spine))
+        .data(Records::new(app.db.clone()))
         .data(PublicUrl(public_url.to_owned()))
         .map_to_response()
 }
 
 /// The platform's own calls.
-pub fn service() -> OpenApiService<(AccountsApi, TenantApi, AuthApi), ()> {
+pub fn service() -> OpenApiService<(AccountsApi, TenantApi, AuthApi, ReportsApi), ()> {
     OpenApiService::new(
-        (AccountsApi, TenantApi, AuthApi),
+        (AccountsApi, TenantApi, AuthApi, ReportsApi),
         "Sandlot",
         env!("CARGO_PKG_VERSION"),
     )

@@ -36,7 +36,7 @@
 //! - `migration/` (crate): the tables of both databases, one reversible file a step.
 //! - `src/`: [`config`] every setting, [`problem`] every error, [`postgres`] the own PostgreSQL,
 //!   [`databases`] and [`platform`] where the two databases are, [`directory`] who is known,
-//!   [`edge`], [`auth`], [`template`], [`tenancy`], [`data`] the spine, [`rest`], [`sql`] and [`accounts`]
+//!   [`edge`], [`auth`], [`template`], [`tenancy`], [`data`] the spine, [`rest`], [`reports`], [`sql`] and [`accounts`]
 //!   the surfaces, [`reference`](mod@reference) generated pages, [`app`] and [`serve`] all of it together.
 //! - `tests/`: one binary over a real PostgreSQL; `tests/tidy.rs` holds the rules about the code.
 //!
@@ -78,6 +78,7 @@ pub mod platform;
 pub mod postgres;
 pub mod problem;
 pub mod reference;
+pub mod reports;
 pub mod rest;
 pub mod serve;
 pub mod sql;

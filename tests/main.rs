@@ -9,6 +9,7 @@ mod crud;
 mod isolation;
 mod problems;
 mod reference;
+mod reports;
 mod rubbish;
 mod sql;
 mod strangers;
