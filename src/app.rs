@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use migration::MigratorTrait as _;
 use poem::{Endpoint, EndpointExt as _, Response, Route, get, handler, http::header, web::Data};
 use poem_openapi::OpenApiService;
@@ -27,7 +27,7 @@ use crate::{
     reports::{self, Embed, Records, Reports, ReportsApi},
     rest, sql,
     template::Template,
-    tenancy::{Tenancy, operations::TenantApi},
+    tenancy::{Tenancy, certificate::Seal, operations::TenantApi, spares::Stock},
 };
 
 /// How often what has expired is removed.
@@ -85,7 +85,9 @@ impl App {
             .await
             .map_err(|problem| anyhow::anyhow!("{problem}"))?;
 
-        let directory = Directory::new(db.clone());
+        let ttl = (settings.tenant_ttl > 0)
+            .then(|| TimeDelta::hours(i64::from(settings.tenant_ttl)));
+        let directory = Directory::new(db.clone(), ttl);
         let auth = Auth::new(
             db.clone(),
             directory.clone(),
@@ -97,6 +99,11 @@ impl App {
             directory.clone(),
             tenants.clone(),
             template.clone(),
+            Stock {
+                count: settings.spares as usize,
+                bytes: settings.spares_disk * 1_000_000,
+            },
+            Seal::new(&secrets.server),
         );
         let spine = Spine::new(tenants.clone(), &secrets.server, make_secret());
         let metrics = Arc::new(Metrics::default());
@@ -136,7 +143,11 @@ impl App {
             if let Err(problem) = app.tenancy.remove_orphans().await {
                 tracing::warn!(%problem, "schemas without an owner could not be looked for");
             }
-            tokio::join!(app.tenancy.keep_finishing(), app.keep_sweeping());
+            tokio::join!(
+                app.tenancy.keep_finishing(),
+                app.tenancy.keep_spares(),
+                app.keep_sweeping(),
+            );
         })
     }
 

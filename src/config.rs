@@ -120,6 +120,30 @@ pub struct Settings {
     )]
     pub template_seed: u64,
 
+    /// Copies that are made ahead of time, so that a registration only has to take one; 0 for none
+    #[arg(long, env = "SANDLOT_SPARES", default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=10_000), value_name = "N", global = true)]
+    pub spares: u32,
+
+    /// Disk that spares may take together, in MB; one is kept whatever its size
+    #[arg(
+        long,
+        env = "SANDLOT_SPARES_DISK",
+        default_value_t = 2000,
+        value_name = "MB",
+        global = true
+    )]
+    pub spares_disk: u64,
+
+    /// Hours after which a tenant is removed; 0 for never. Answers say when in the header Sunset
+    #[arg(
+        long,
+        env = "SANDLOT_TENANT_TTL",
+        default_value_t = 0,
+        value_name = "HOURS",
+        global = true
+    )]
+    pub tenant_ttl: u32,
+
     /// Connections that all tenants together may hold; the own PostgreSQL allows 40 more
     #[arg(long, env = "SANDLOT_CONNECTIONS", default_value_t = 80, value_parser = clap::value_parser!(u32).range(4..=5000), value_name = "N", global = true)]
     pub connections: u32,

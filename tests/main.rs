@@ -5,13 +5,16 @@ mod harness;
 
 mod accounts;
 mod auth;
+mod certificate;
 mod crud;
 mod isolation;
 mod problems;
 mod reference;
 mod reports;
 mod rubbish;
+mod spares;
 mod sql;
 mod strangers;
 mod template;
+mod template_load;
 mod tidy;

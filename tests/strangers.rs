@@ -23,6 +23,8 @@ const JUDGED: &[(&str, &str, Needs)] = &[
     ("GET", "/api/tenants", Needs::Token),
     ("GET", "/api/tenant", Needs::Key),
     ("DELETE", "/api/tenant", Needs::Admin),
+    ("GET", "/api/tenant/certificate", Needs::Admin),
+    ("GET", "/api/certificate-key", Needs::Nothing),
     ("POST", "/api/auth/token", Needs::Nothing),
     ("POST", "/api/auth/refresh", Needs::Nothing),
     ("POST", "/api/auth/logout", Needs::Token),

@@ -6,6 +6,7 @@ mod m0001_accounts;
 mod m0002_tenants;
 mod m0003_sessions;
 mod m0004_server;
+mod m0005_spares;
 mod m0020_reports;
 
 /// Runs the platform's migrations, oldest first.
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_tenants::Migration),
             Box::new(m0003_sessions::Migration),
             Box::new(m0004_server::Migration),
+            Box::new(m0005_spares::Migration),
             Box::new(m0020_reports::Migration),
         ]
     }

@@ -69,6 +69,8 @@ async fn another(
     if !password::verify(new.password.clone(), stored).await? {
         return Err(Kind::InvalidCredentials.into());
     }
-    let tenant = tenancy.record(tenancy.db(), &known).await?;
+    let both = tenancy.db().begin().await?;
+    let tenant = tenancy.record(&both, &known).await?;
+    both.commit().await?;
     Ok((known, tenant))
 }

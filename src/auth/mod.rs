@@ -186,6 +186,11 @@ impl Auth {
         })
     }
 
+    /// Who and what is known.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
     /// The tenants, to work as one of them.
     pub fn tenants(&self) -> &Tenants {
         &self.tenants

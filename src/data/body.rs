@@ -17,6 +17,9 @@ pub struct Body {
     pub rows: Vec<Vec<Cell>>,
     /// Whether an array was given, even of one row.
     pub many: bool,
+    /// Whether values come as text alone, as in CSV: for columns that take other JSON than
+    /// strings, such as arrays and documents, the text is their JSON.
+    pub text: bool,
 }
 
 /// A value for one column.
@@ -57,6 +60,7 @@ impl Body {
         let mut body = Self {
             rows: Vec::new(),
             many,
+            text: false,
         };
         let mut flaws = Problem::new(Kind::ValidationFailed);
         if many {
@@ -122,6 +126,12 @@ pub fn elements(json: &str) -> Option<Vec<&str>> {
         Ok(())
     });
     (read.is_ok() && scanner.is_done()).then_some(elements)
+}
+
+/// Whether the text is one JSON value that Postgres can store.
+pub fn is_json(text: &str) -> bool {
+    let mut scanner = Scanner::new(text);
+    scanner.value(1).is_ok() && scanner.is_done() && !scanner.nul && !scanner.half
 }
 
 /// The text of a JSON string value; `None` if `json` is no string.

@@ -29,4 +29,4 @@ pub use spine::{Answer, Ask, Fault, Spine};
 pub mod scratch;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod trials;
+pub(crate) mod trials;

@@ -16,7 +16,7 @@ use tenants::{Error, Lease};
 use tokio_postgres::Statement as Prepared;
 
 /// The most bytes of rows in one answer.
-pub const MAX_ANSWER: usize = 64 << 20;
+pub const MAX_ANSWER: usize = 32 << 20;
 
 /// What came of a statement.
 #[derive(Debug, Default)]

@@ -25,12 +25,18 @@ pub fn is_moved(error: &Error) -> bool {
     }
 }
 
-/// Whether a value did not fit its type, so that probing may tell which.
+/// Whether a value may not have fitted its type, so that probing may tell which.
+///
+/// Some types' input functions complain of syntax, of names that do not exist or of limits.
 pub fn is_misfit(error: &Error) -> bool {
     error.db().is_some_and(|refused| {
-        let code = refused.code().code();
-        // A domain's check is of class 23 and names no constraint of the table.
-        code.starts_with("22") || (code == "23514" && refused.table().is_none())
+        match refused.code().code().split_at(2) {
+            ("42", "501") => false,
+            ("22" | "42" | "54" | "0A", _) => true,
+            // A domain's check is of class 23 and names no table.
+            ("23", "514") => refused.table().is_none(),
+            _ => false,
+        }
     })
 }
 

@@ -55,6 +55,8 @@ pub struct Model {
     pub open_signup: bool,
     /// When it was asked for.
     pub created_at: ChronoDateTimeUtc,
+    /// Schema of the spare that it is made from, until that has been renamed.
+    pub spare: Option<String>,
     /// When it could first be used.
     pub ready_at: Option<ChronoDateTimeUtc>,
 }

@@ -25,6 +25,9 @@ use super::{Call, parse::Headers};
 /// What the data API's paths begin with.
 pub const BASE: &str = "/api/v1";
 
+/// How HTTP writes an instant (RFC 9110, 5.6.7).
+const HTTP_DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
+
 /// The endpoint of everything under [`BASE`].
 pub struct Rest;
 
@@ -62,6 +65,12 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
         .status(StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK))
         .header("sandlot-mode", mode)
         .body(reply.body);
+    if let Place::Tenant(tenant) = &caller.place
+        && let Some(at) = auth.directory().expiry(tenant)
+        && let Ok(value) = HeaderValue::from_str(&at.format(HTTP_DATE).to_string())
+    {
+        response.headers_mut().insert("sunset", value);
+    }
     for (name, value) in reply.headers {
         let name = HeaderName::from_bytes(name.as_bytes());
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value)) {

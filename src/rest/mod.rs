@@ -4,6 +4,7 @@
 //! of the web framework or of credentials: what the caller may do comes in as
 //! [`Rules`](crate::data::plan::Rules).
 
+mod csv;
 mod endpoint;
 pub mod parse;
 pub mod render;
@@ -93,6 +94,9 @@ pub async fn handle(
         }
         _ => {}
     }
+    if method != "GET" {
+        refuse_write(spine, identity, rules, &target).await?;
+    }
     let (request, paging) = parse::request(method, &target, &parameters, &call)?;
     let csv = matches!(request, Request::List(_)) && call.headers.wants_csv();
     let keep = if request.is_write() && call.headers.prefers("tx", "rollback") {
@@ -126,6 +130,24 @@ pub async fn handle(
             .push(("Preference-Applied", "tx=rollback".to_owned()));
     }
     Ok(reply)
+}
+
+/// Refuses a write for who asks, before anything is said of what they sent.
+async fn refuse_write(
+    spine: &Spine,
+    identity: &Identity,
+    rules: &Rules,
+    target: &Target,
+) -> Result<(), Problem> {
+    let (Target::Rows { table, .. } | Target::Row { table, .. }) = target else {
+        return Ok(());
+    };
+    let catalog = spine.catalog(identity).await?;
+    // A table that is not known yet may be a new one; planning takes another look.
+    match catalog.find(table) {
+        Some(_) => rules.check_write(&catalog.tables[rules.resolve(&catalog, table)?]),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

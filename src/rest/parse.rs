@@ -1,6 +1,6 @@
 //! From what stands in an HTTP request to a [`Request`]: addresses, parameters, bodies.
 
-use super::Call;
+use super::{Call, csv};
 use crate::data::body::Body;
 use crate::data::request::{Conflict, Create, Delete, One, Request, Update};
 use crate::listing::parameters::{Paging, Parameters};
@@ -76,9 +76,17 @@ impl Headers<'_> {
         })
     }
 
-    fn is_json(&self) -> bool {
+    fn media_type(&self) -> String {
         let name = self.content_type.unwrap_or("").split(';').next();
-        let name = name.unwrap_or("").trim().to_ascii_lowercase();
+        name.unwrap_or("").trim().to_ascii_lowercase()
+    }
+
+    fn is_csv(&self) -> bool {
+        self.media_type() == "text/csv"
+    }
+
+    fn is_json(&self) -> bool {
+        let name = self.media_type();
         name == "application/json" || (name.starts_with("application/") && name.ends_with("+json"))
     }
 }
@@ -144,7 +152,7 @@ pub fn request(
         (Target::Rows { .. }, _) => {
             let create = Create {
                 table,
-                body: body(call)?,
+                body: body(call, true)?,
                 select,
                 conflict: conflict(&parsed, &call.headers)?,
             };
@@ -152,7 +160,7 @@ pub fn request(
         }
         (_, "DELETE") => (Request::Delete(Delete { table, key, select }), None),
         _ => {
-            let body = body(call)?;
+            let body = body(call, false)?;
             let update = Update {
                 table,
                 key,
@@ -164,7 +172,10 @@ pub fn request(
     })
 }
 
-fn body(call: &Call<'_>) -> Result<Body, Problem> {
+fn body(call: &Call<'_>, rows: bool) -> Result<Body, Problem> {
+    if rows && call.headers.is_csv() {
+        return csv::read(call.body);
+    }
     if !call.headers.is_json() {
         return Err(Kind::UnsupportedMediaType.into());
     }

@@ -611,7 +611,7 @@ fn writes() {
         (
             "POST /orders",
             "{}",
-            r#"insert into "x"."orders" as t default values returning t."id", t."clientid", t."n""#,
+            r#"insert into "x"."orders" as t select from @json_array_elements($1::@json) returning t."id", t."clientid", t."n" <- [{}]"#,
         ),
         (
             "POST /orders?fields=n",
@@ -626,7 +626,7 @@ fn writes() {
         (
             "POST /loose",
             r#"[{"a":1},{}]"#,
-            r#"insert into "x"."loose" as t ("a") select r."a" from @json_to_recordset($1::@json) as r("a" @"int4") returning t."a" <- [{"a":1}]; insert into "x"."loose" as t default values returning t."a""#,
+            r#"insert into "x"."loose" as t ("a") select r."a" from @json_to_recordset($1::@json) as r("a" @"int4") returning t."a" <- [{"a":1}]; insert into "x"."loose" as t select from @json_array_elements($1::@json) returning t."a" <- [{}]"#,
         ),
         (
             "POST /pairs?on_conflict=a,b",

@@ -17,6 +17,7 @@ use crate::{
     problem::{Kind, Problem},
 };
 
+pub mod load;
 mod seeding;
 mod versions;
 
@@ -132,6 +133,14 @@ impl Template {
                 Problem::new(Kind::NotFound)
                     .detail("The version of the template that this is a copy of is not known.")
             })
+    }
+
+    /// Bytes on disk of the template's tables and indexes.
+    ///
+    /// # Errors
+    /// `service-unavailable` if the database is out of reach.
+    pub async fn size(&self) -> Result<u64, Problem> {
+        Ok(versions::size(&self.tenants).await?)
     }
 
     /// Whether the template is there and whole.

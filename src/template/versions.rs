@@ -150,7 +150,7 @@ pub async fn rows(tx: &impl GenericClient) -> Result<String, tokio_postgres::Err
         let (relation, label) = (quote_ident(&name), quote_literal(&name));
         parts.push(if is_sequence {
             format!(
-                "select concat_ws(':', {label}, last_value, is_called) as part from {SCHEMA}.{relation}"
+                "select concat_ws(':', {label}, last_value, is_called) from {SCHEMA}.{relation}"
             )
         } else {
             format!(
@@ -159,7 +159,7 @@ pub async fn rows(tx: &impl GenericClient) -> Result<String, tokio_postgres::Err
         });
     }
     let text = format!(
-        "select md5(string_agg(part, ' ' order by part)) from ({}) as parts",
+        "select md5(string_agg(part, ' ' order by part)) from ({}) as parts (part)",
         parts.join(" union all ")
     );
     tx.query_one(&text, &[]).await?.try_get(0)
@@ -195,4 +195,26 @@ pub async fn hint(tenants: &Tenants) -> anyhow::Result<(i64, i64)> {
         .await?
         .try_get(0)?;
     Ok((definitions, changes))
+}
+
+/// Bytes on disk of the template's tables and indexes.
+///
+/// # Errors
+/// When the database goes away.
+pub async fn size(tenants: &Tenants) -> Result<u64, tenants::Error> {
+    let lease = tenants.platform().await?;
+    let row = lease
+        .query_one(
+            "select coalesce(sum(pg_catalog.pg_total_relation_size(d.objid)), 0)::pg_catalog.int8
+             from pg_catalog.pg_depend d join pg_catalog.pg_class c on c.oid = d.objid
+             where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+               and d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+               and d.refobjid = (select oid from pg_catalog.pg_namespace where nspname = $1)
+               and c.relkind in ('r', 'm')",
+            &[&SCHEMA],
+        )
+        .await?;
+    lease.finish();
+    let bytes: i64 = row.try_get(0)?;
+    Ok(u64::try_from(bytes).unwrap_or(0))
 }

@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
 use sea_orm::{
-    ActiveValue::Set, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, IntoActiveModel,
+    ActiveValue::Set, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
     sea_query::OnConflict,
 };
 use tenants::{Access, Identity, Tenants, names};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::{
     directory::{Directory, account, tenant},
@@ -16,8 +16,15 @@ use crate::{
     template::Template,
 };
 
+pub mod certificate;
 pub mod operations;
+mod progress;
+pub mod spares;
 mod steps;
+
+use certificate::Seal;
+use progress::Progress;
+use spares::Stock;
 
 /// How long a registration waits for the copy before it answers `provisioning`.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -47,6 +54,10 @@ pub struct Tenancy {
     template: Template,
     // Fair: whoever asks first is served first.
     slots: Semaphore,
+    stock: Stock,
+    spare_taken: Notify,
+    progress: Progress,
+    seal: Seal,
 }
 
 impl Tenancy {
@@ -56,6 +67,8 @@ impl Tenancy {
         directory: Directory,
         tenants: Tenants,
         template: Template,
+        stock: Stock,
+        seal: Seal,
     ) -> Self {
         Self {
             db,
@@ -63,6 +76,10 @@ impl Tenancy {
             tenants,
             template,
             slots: Semaphore::new(AT_ONCE),
+            stock,
+            spare_taken: Notify::new(),
+            progress: Progress::default(),
+            seal,
         }
     }
 
@@ -133,24 +150,39 @@ impl Tenancy {
         }
     }
 
-    /// Inserts the record of a tenant, under a schema name that nobody has.
+    /// How far the making of a copy is, if this server makes it: the stage, and how many are before it.
+    pub fn progress(&self, id: i64) -> Option<(&'static str, usize)> {
+        self.progress.of(id)
+    }
+
+    /// Inserts the record of a tenant, under a schema name that nobody has, and gives it a spare if there is one.
+    ///
+    /// `db` is a transaction: a spare is taken with the record or not at all.
     ///
     /// # Errors
     /// `service-unavailable` if the platform's database is out of reach.
     pub async fn record(
         &self,
-        db: &impl ConnectionTrait,
+        db: &DatabaseTransaction,
         account: &account::Model,
     ) -> Result<tenant::Model, Problem> {
+        let version = self.template.version();
+        let spare = spares::take(db, version).await?;
+        self.spare_taken.notify_one();
+        let (spare, role) = match spare {
+            Some(spare) => (Some(spare.schema), spare.role),
+            None => (None, names::fresh_role()),
+        };
         // Six digits: with thousands of tenants of one name, some draw twice.
         for _ in 0..TRIES {
             let row = tenant::ActiveModel {
                 account_id: Set(account.id),
                 schema: Set(names::schema_for(&account.email, names::fresh_digits())),
-                role: Set(names::fresh_role()),
+                role: Set(role.clone()),
+                spare: Set(spare.clone()),
                 api_key: Set(format!("ak_{}", hex::encode(rand::random::<[u8; 16]>()))),
                 status: Set(tenant::Status::Provisioning),
-                template_version: Set(self.template.version()),
+                template_version: Set(version),
                 open_signup: Set(true),
                 created_at: Set(Utc::now()),
                 ..Default::default()

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use poem::web::Data;
-use poem_openapi::{Object, OpenApi, payload::Json};
+use poem_openapi::{Object, OpenApi, payload::Json, types::Any};
+use serde_json::Value;
 
 use crate::{
     auth::{
         extract::{Keyed, TenantAdmin},
         operations::Section,
     },
-    directory::tenant,
+    directory::{Directory, tenant},
     problem::Problem,
 };
 
@@ -29,21 +30,44 @@ struct TenantState {
     /// `provisioning`, `ready` or `failed`
     status: String,
     created_at: DateTime<Utc>,
+    /// When it will be removed; null if it is kept
+    expires_at: Option<DateTime<Utc>>,
     /// Version of the template that it was copied from
     template_version: i64,
     /// Bytes on disk of its tables and indexes; null while it is not ready
     size_bytes: Option<i64>,
+    /// How far the copy is while it is being made; null otherwise
+    progress: Option<Progress>,
+}
+
+/// How far a copy is.
+#[derive(Object)]
+struct Progress {
+    /// `queued` or `copying`
+    stage: String,
+    /// Copies that are made before this one
+    ahead: usize,
 }
 
 impl TenantState {
-    fn of(tenant: &tenant::Model, size_bytes: Option<i64>) -> Self {
+    fn of(
+        tenant: &tenant::Model,
+        expires_at: Option<DateTime<Utc>>,
+        size_bytes: Option<i64>,
+        progress: Option<(&str, usize)>,
+    ) -> Self {
         Self {
             id: tenant.id,
             schema: tenant.schema.clone(),
             status: tenant.status.as_str().to_owned(),
             created_at: tenant.created_at,
+            expires_at,
             template_version: tenant.template_version,
             size_bytes,
+            progress: progress.map(|(stage, ahead)| Progress {
+                stage: stage.to_owned(),
+                ahead,
+            }),
         }
     }
 }
@@ -55,13 +79,19 @@ impl TenantApi {
     async fn show(
         &self,
         tenancy: Data<&Arc<Tenancy>>,
+        directory: Data<&Directory>,
         key: Keyed,
     ) -> Result<Json<TenantState>, Problem> {
         let size = match key.0.status {
             tenant::Status::Ready => tenancy.size(&key.0).await?,
             _ => None,
         };
-        Ok(Json(TenantState::of(&key.0, size)))
+        Ok(Json(TenantState::of(
+            &key.0,
+            directory.expiry(&key.0),
+            size,
+            tenancy.progress(key.0.id),
+        )))
     }
 
     /// Delete the tenant: its schema, its role, its sessions
@@ -73,8 +103,28 @@ impl TenantApi {
         tenancy: Data<&Arc<Tenancy>>,
         admin: TenantAdmin,
     ) -> Result<Json<TenantState>, Problem> {
-        let was = TenantState::of(&admin.tenant, None);
+        let was = TenantState::of(&admin.tenant, None, None, None);
         tenancy.remove(&admin.tenant).await?;
         Ok(Json(was))
+    }
+
+    /// The certificate: is the tenant still what the template was?
+    ///
+    /// Compared kind by kind and table by table, the rows of `users` left out, and signed with
+    /// Ed25519 over the certificate without `signature`, as JSON with sorted members (RFC 8785).
+    #[oai(path = "/tenant/certificate", method = "get")]
+    async fn certificate(
+        &self,
+        tenancy: Data<&Arc<Tenancy>>,
+        admin: TenantAdmin,
+    ) -> Result<Json<Any<Value>>, Problem> {
+        crate::auth::usable(&admin.tenant)?;
+        Ok(Json(Any(tenancy.certify(&admin.tenant).await?)))
+    }
+
+    /// The public key of all certificates, as a JSON Web Key
+    #[oai(path = "/certificate-key", method = "get")]
+    async fn certificate_key(&self, tenancy: Data<&Arc<Tenancy>>) -> Json<Any<Value>> {
+        Json(Any(tenancy.certificate_key()))
     }
 }

@@ -13,12 +13,15 @@ use sea_orm::{
     sea_query::{LockBehavior, LockType},
 };
 
+use tenants::Access;
+use tokio_postgres::error::SqlState;
+
 use crate::{
     directory::{account, tenant},
     problem::{Kind, Problem},
 };
 
-use super::{Tenancy, identity};
+use super::{Tenancy, identity, spares};
 
 /// How often unfinished tenants are looked for.
 const EVERY: Duration = Duration::from_secs(5);
@@ -32,11 +35,13 @@ impl Tenancy {
     /// # Errors
     /// `service-unavailable` if a database is out of reach: the tenant stays as it is.
     pub async fn finish(&self, id: i64) -> Result<Option<String>, Problem> {
+        let progress = self.progress.enter(id);
         let _slot = self
             .slots
             .acquire()
             .await
             .map_err(|closed| Problem::new(Kind::InternalError).because(closed))?;
+        progress.working();
         let lock = self.db.begin().await?;
         let Some(tenant) = tenant::Entity::find_by_id(id)
             .filter(unfinished())
@@ -48,29 +53,31 @@ impl Tenancy {
         };
         let mut user_id = None;
         if tenant.status == tenant::Status::Deleting {
-            self.tenants
-                .remove(&tenant.schema, &tenant.role)
-                .await
-                .map_err(Problem::from)?;
+            if let Some(spare) = &tenant.spare {
+                self.tenants.remove(spare, &tenant.role).await?;
+            }
+            self.tenants.remove(&tenant.schema, &tenant.role).await?;
             tenant::Entity::delete_by_id(id).exec(&lock).await?;
         } else {
             let outcome = self.copy(&tenant).await;
             let mut done = tenant.clone().into_active_model();
             match outcome {
-                Ok(id) => {
+                Ok((id, version)) => {
                     user_id = Some(id);
+                    done.template_version = Set(version);
+                    done.spare = Set(None);
                     done.status = Set(tenant::Status::Ready);
                     done.ready_at = Set(Some(Utc::now()));
-                    done.template_version = Set(self.template.version());
                 }
                 // Out of reach is no verdict: the next look tries again.
                 Err(problem) if problem.kind == Kind::ServiceUnavailable => return Err(problem),
                 Err(problem) => {
                     tracing::error!(tenant = id, cause = ?problem.source, "making a copy failed");
-                    self.tenants
-                        .remove(&tenant.schema, &tenant.role)
-                        .await
-                        .map_err(Problem::from)?;
+                    if let Some(spare) = &tenant.spare {
+                        self.tenants.remove(spare, &tenant.role).await?;
+                    }
+                    self.tenants.remove(&tenant.schema, &tenant.role).await?;
+                    done.spare = Set(None);
                     done.status = Set(tenant::Status::Failed);
                 }
             }
@@ -82,15 +89,24 @@ impl Tenancy {
     }
 
     /// Makes the copy and its first user; what an earlier try left is removed first.
-    async fn copy(&self, tenant: &tenant::Model) -> Result<String, Problem> {
+    async fn copy(&self, tenant: &tenant::Model) -> Result<(String, i64), Problem> {
         let account = account::Entity::find_by_id(tenant.account_id)
             .one(&self.db)
             .await?
             .ok_or(Kind::InternalError)?;
-        self.tenants.remove(&tenant.schema, &tenant.role).await?;
-        self.tenants.make_role(&tenant.role).await?;
-        self.template.copy_to(&tenant.schema, &tenant.role).await?;
-        self.tenants
+        let version = match &tenant.spare {
+            Some(spare) if self.claim(tenant, spare).await? => tenant.template_version,
+            spare => {
+                if let Some(spare) = spare {
+                    self.tenants.remove(spare, &tenant.role).await?;
+                }
+                self.tenants.remove(&tenant.schema, &tenant.role).await?;
+                self.tenants.make_role(&tenant.role).await?;
+                self.template.copy_to(&tenant.schema, &tenant.role).await?
+            }
+        };
+        let id = self
+            .tenants
             .registrant(
                 &identity(tenant),
                 &account.email,
@@ -98,8 +114,40 @@ impl Tenancy {
                 &account.password_hash,
                 "admin",
             )
-            .await
-            .map_err(Problem::from)
+            .await?;
+        Ok((id, version))
+    }
+
+    /// Turns the spare into the tenant's copy; false if it can't be, and a copy has to be made.
+    async fn claim(&self, tenant: &tenant::Model, spare: &str) -> Result<bool, Problem> {
+        let version = self.template.current();
+        if version.number != tenant.template_version {
+            return Ok(false);
+        }
+        match self.tenants.rename_schema(spare, &tenant.schema).await {
+            Ok(()) => {}
+            // The spare is not there: somebody has dropped it by hand.
+            Err(error) if error.state() == Some(&SqlState::INVALID_SCHEMA_NAME) => {
+                return Ok(false);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        // What names the schema in text is made anew under the new name, by its owner to be.
+        let mending = version.script.mend(&tenant.schema);
+        if !mending.is_empty() {
+            let lease = self.tenants.lease(&identity(tenant), Access::Write).await?;
+            let limit = self.tenants.settings().limits.statement;
+            let mend = async {
+                lease.begin().await?;
+                for statement in &mending {
+                    lease.batch_execute(statement).await?;
+                }
+                lease.commit().await
+            };
+            lease.run(limit, mend).await?;
+            lease.finish_raw();
+        }
+        Ok(true)
     }
 
     /// Finishes whatever is unfinished, now and from time to time.
@@ -117,8 +165,20 @@ impl Tenancy {
                     tracing::warn!(%problem, "unfinished tenants could not be looked for");
                 }
             }
+            if let Err(problem) = self.expire().await {
+                tracing::warn!(%problem, "tenants whose time is over could not be removed");
+            }
             tokio::time::sleep(EVERY).await;
         }
+    }
+
+    /// Removes tenants whose time is over.
+    async fn expire(&self) -> Result<(), Problem> {
+        for tenant in self.directory.expired(Utc::now()).await? {
+            tracing::info!(tenant = tenant.id, schema = tenant.schema, "a tenant's time is over");
+            self.remove(&tenant).await?;
+        }
+        Ok(())
     }
 
     async fn unfinished(&self) -> Result<Vec<i64>, Problem> {
@@ -140,12 +200,15 @@ impl Tenancy {
         // What is there first, what is known second: a record is older than its schema and role.
         let none = HashSet::new();
         let there = self.tenants.orphans(&none, &none).await?;
-        let known: HashSet<String> = tenant::Entity::find()
-            .all(&self.db)
-            .await?
+        // Spares before tenants: one that is taken meanwhile is found among the tenants.
+        let spares = spares::Entity::find().all(&self.db).await?;
+        let tenants = tenant::Entity::find().all(&self.db).await?;
+        let of_spares = spares.into_iter().flat_map(|spare| [spare.schema, spare.role]);
+        let of_tenants = tenants
             .into_iter()
-            .flat_map(|tenant| [tenant.schema, tenant.role])
-            .collect();
+            .flat_map(|tenant| [Some(tenant.schema), Some(tenant.role), tenant.spare])
+            .flatten();
+        let known: HashSet<String> = of_spares.chain(of_tenants).collect();
         for name in there.schemas.into_iter().chain(there.roles) {
             if !known.contains(&name) {
                 tracing::warn!(name, "removing a schema or role that no tenant owns");

@@ -21,7 +21,7 @@ mod types;
 mod views;
 
 use serde::{Deserialize, Serialize};
-use tokio_postgres::{Client, GenericClient, IsolationLevel};
+use tokio_postgres::{Client, GenericClient, IsolationLevel, Transaction};
 
 use self::catalog::Catalog;
 use self::draft::{Draft, there};
@@ -115,9 +115,18 @@ impl Script {
             .isolation_level(IsolationLevel::RepeatableRead)
             .read_only(true);
         let tx = build.start().await?;
-        let catalog = Catalog::read(&tx, schema).await?;
-        let stamp = stamp(&tx, schema).await?;
+        let script = Self::read_in(&tx, schema).await?;
         tx.rollback().await?;
+        Ok(script)
+    }
+
+    /// The same inside a transaction of the caller's, whose settings it changes.
+    ///
+    /// # Errors
+    /// As [`Script::read`].
+    pub async fn read_in(tx: &Transaction<'_>, schema: &str) -> Result<Self, Error> {
+        let catalog = Catalog::read(tx, schema).await?;
+        let stamp = stamp(tx, schema).await?;
         Self::draw(&catalog, schema, stamp)
     }
 

@@ -114,7 +114,7 @@ impl Server {
             .await
             .expect(201)
             .json();
-        assert_eq!(registration["tenant"]["status"], "ready");
+        assert_eq!(registration["tenant"]["status"], "ready", "{registration}");
         let key = registration["tenant"]["api_key"].as_str().unwrap();
         let keyed = self.client.with("Api-Key", key);
         let tokens = keyed
@@ -248,9 +248,14 @@ fn settings(urls: &[String; 2], arguments: &[&str]) -> Settings {
         "sandlot".to_owned(),
         format!("--database-url={}", urls[0]),
         format!("--tenants-url={}", urls[1]),
+        // Tests that are about spares ask for them.
+        "--spares=0".to_owned(),
     ];
     let more = arguments.iter().map(|argument| (*argument).to_owned());
-    Cli::parse_from(fixed.into_iter().chain(more)).settings
+    let fixed = fixed
+        .into_iter()
+        .filter(|fixed| !arguments.iter().any(|given| same_flag(given, fixed)));
+    Cli::parse_from(fixed.chain(more)).settings
 }
 
 /// Starts Postgres and fills the pair of databases that all tests copy.
@@ -282,4 +287,8 @@ async fn connect(
     let (client, connection) = config.connect(tokio_postgres::NoTls).await?;
     tokio::spawn(connection);
     Ok(client)
+}
+
+fn same_flag(one: &str, other: &str) -> bool {
+    one.starts_with("--") && one.split('=').next() == other.split('=').next()
 }

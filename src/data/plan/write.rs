@@ -1,11 +1,18 @@
 //! Planning of writes: which columns get which values.
 
 use super::{Delete, Insert, OnConflict, Output, Run, Scope, Step, Update, brief};
-use crate::data::body::{Body, Cell, string_value, write_string};
-use crate::data::catalog::{Generated, Table};
+use crate::data::body::{Body, Cell, is_json, string_value, write_string};
+use crate::data::catalog::{Generated, Table, Type, TypeKind, types::oid};
 use crate::data::request;
 use crate::data::value::check_json;
 use crate::problem::{Kind, Problem};
+use std::borrow::Cow;
+
+/// The given columns of a row by position, ascending, with their JSON.
+type Given<'b> = Vec<(usize, Cow<'b, str>)>;
+
+/// The most statements that one body is taken apart into.
+const MAX_RUNS: usize = 500;
 
 impl Scope<'_> {
     pub(super) fn create(&self, table: usize, create: &request::Create) -> Result<Insert, Problem> {
@@ -17,9 +24,8 @@ impl Scope<'_> {
         let mut runs: Vec<Run> = Vec::new();
         for (number, cells) in rows.into_iter().enumerate() {
             let columns: Vec<usize> = cells.iter().map(|(column, _)| *column).collect();
-            // Rows without any column can't share a statement: each takes the defaults alone.
             match runs.last_mut() {
-                Some(run) if run.columns == columns && !columns.is_empty() => {
+                Some(run) if run.columns == columns => {
                     run.json.pop();
                     run.json.push(',');
                     object(&mut run.json, definition, &cells);
@@ -38,6 +44,11 @@ impl Scope<'_> {
                     });
                 }
             }
+        }
+        if runs.len() > MAX_RUNS {
+            return Err(Problem::new(Kind::BadRequest).detail(format!(
+                "The rows change {MAX_RUNS} times and more between sets of columns; put rows that name the same columns next to each other."
+            )));
         }
         Ok(Insert {
             runs,
@@ -143,14 +154,14 @@ impl Scope<'_> {
         table: &Table,
         body: &'b Body,
         key: Option<&[String]>,
-    ) -> Result<Vec<Vec<(usize, &'b Cell)>>, Problem> {
+    ) -> Result<Vec<Given<'b>>, Problem> {
         let mut faults = Problem::new(Kind::ValidationFailed);
         let mut rows = Vec::with_capacity(body.rows.len());
         for (number, given) in body.rows.iter().enumerate() {
             let mut cells = Vec::with_capacity(given.len());
             for cell in given {
-                match self.cell(table, cell, key) {
-                    Ok(Some(column)) => cells.push((column, cell)),
+                match self.cell(table, cell, key, body.text) {
+                    Ok(Some((column, json))) => cells.push((column, json)),
                     Ok(None) => {}
                     Err(message) => {
                         let name = if cell.trusted {
@@ -174,12 +185,13 @@ impl Scope<'_> {
         }
     }
 
-    fn cell(
+    fn cell<'b>(
         &self,
         table: &Table,
-        cell: &Cell,
+        cell: &'b Cell,
         key: Option<&[String]>,
-    ) -> Result<Option<usize>, String> {
+        text: bool,
+    ) -> Result<Option<(usize, Cow<'b, str>)>, String> {
         let position = if cell.trusted {
             table.find(&cell.name)
         } else {
@@ -203,22 +215,37 @@ impl Scope<'_> {
             }
             .to_owned());
         }
-        check_json(column, &cell.json)?;
-        Ok(Some(position))
+        let json = match string_value(&cell.json) {
+            Some(inner) if text && takes_documents(&column.ty) => {
+                if !is_json(&inner) {
+                    return Err("must be JSON".to_owned());
+                }
+                Cow::Owned(inner)
+            }
+            _ => Cow::Borrowed(cell.json.as_str()),
+        };
+        check_json(column, &json)?;
+        Ok(Some((position, json)))
     }
 }
 
-fn object(json: &mut String, table: &Table, cells: &[(usize, &Cell)]) {
+fn object(json: &mut String, table: &Table, cells: &Given<'_>) {
     json.push('{');
-    for (at, (column, cell)) in cells.iter().enumerate() {
+    for (at, (column, value)) in cells.iter().enumerate() {
         if at > 0 {
             json.push(',');
         }
         write_string(json, &table.columns[*column].name);
         json.push(':');
-        json.push_str(&cell.json);
+        json.push_str(value);
     }
     json.push('}');
+}
+
+/// Whether the text of a cell that is all text is JSON of another kind than a string.
+fn takes_documents(ty: &Type) -> bool {
+    let base = ty.base();
+    base.array || base.kind == TypeKind::Composite || matches!(base.oid, oid::JSON | oid::JSONB)
 }
 
 fn forbidden(table: &Table, what: &str) -> Problem {

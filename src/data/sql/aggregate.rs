@@ -87,7 +87,7 @@ impl Spelling<'_> {
             None => self.push("*"),
             Some(at) => {
                 let column = &columns[at];
-                self.column("t", column);
+                self.operand("t", column);
                 if is_cast(column, figure) {
                     self.push("::pg_catalog.text");
                 }

@@ -86,9 +86,9 @@ impl Spelling<'_> {
                 self.push(" and ");
             }
             let (a, b) = (&here.columns[*a], &there.columns[*b]);
-            self.column(inner, b);
+            self.operand(inner, b);
             self.operator("=", b.ty.ordered.as_ref());
-            self.column(alias, a);
+            self.operand(alias, a);
         }
     }
 
@@ -127,12 +127,13 @@ impl Spelling<'_> {
             Operator::Null | Operator::NotNull => return,
         };
         let by_text = ty.ordered.is_none() || matches!(operator, Operator::Like | Operator::Ilike);
-        self.column(alias, column);
         if by_text {
+            self.column(alias, column);
             self.push("::pg_catalog.text");
             self.operator(simple, None);
             self.bind(&text_type(), false, first(), at);
         } else {
+            self.operand(alias, column);
             self.operator(simple, ty.ordered.as_ref());
             self.bind(ty, false, first(), at);
         }
@@ -158,9 +159,11 @@ impl Spelling<'_> {
             return;
         }
         let by_text = ty.ordered.is_none();
-        self.column(alias, column);
         if by_text {
+            self.column(alias, column);
             self.push("::pg_catalog.text");
+        } else {
+            self.operand(alias, column);
         }
         let schema = if by_text { None } else { ty.ordered.as_ref() };
         self.operator(if is { "=" } else { "<>" }, schema);

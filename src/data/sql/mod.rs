@@ -158,6 +158,22 @@ impl<'a> Spelling<'a> {
         self.name(&column.name);
     }
 
+    /// The column as operators take it: those that are there for any enum, array or range do not
+    /// see through a domain.
+    fn operand(&mut self, alias: &str, column: &Column) {
+        self.column(alias, column);
+        let base = column.ty.base();
+        let general = matches!(
+            base.kind,
+            TypeKind::Enum(_) | TypeKind::Array(_) | TypeKind::Range
+        );
+        if general && matches!(column.ty.kind, TypeKind::Domain(_)) {
+            let name = self.type_name(base);
+            self.push("::");
+            self.push(&name);
+        }
+    }
+
     fn alias(&mut self) -> String {
         self.aliases += 1;
         format!("t{}", self.aliases)

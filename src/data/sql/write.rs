@@ -11,7 +11,10 @@ pub(super) fn insert(plan: &Plan, schema: &str, insert: &Insert, run: &Run) -> S
     spelling.push("insert into ");
     spelling.table(plan.table, "t");
     if run.columns.is_empty() {
-        spelling.push(" default values");
+        // As many rows as objects, each of nothing but defaults.
+        spelling.push(" select from pg_catalog.json_array_elements(");
+        spelling.json(&run.json);
+        spelling.push(")");
     } else {
         for (at, &column) in run.columns.iter().enumerate() {
             spelling.push(if at == 0 { " (" } else { ", " });

@@ -2,4 +2,4 @@
 
 mod aggregates;
 mod catalog;
-mod rows;
+pub(crate) mod rows;

@@ -10,7 +10,7 @@ use crate::data::{run, sql};
 use std::sync::Arc;
 
 /// A column's type and values that are awkward for it, as SQL.
-const VALUES: &[(&str, &[&str])] = &[
+pub(crate) const VALUES: &[(&str, &[&str])] = &[
     ("boolean", &["true", "false", "null"]),
     ("smallint", &["0", "-32768", "32767"]),
     ("integer", &["0", "-2147483648", "2147483647"]),
@@ -208,7 +208,7 @@ const VALUES: &[(&str, &[&str])] = &[
     ),
 ];
 
-const TYPES: &str = "create type mood as enum ('sad', 'very \"odd\"'); \
+pub(crate) const TYPES: &str = "create type mood as enum ('sad', 'very \"odd\"'); \
     create domain price as numeric(10,2); create domain feeling as mood; \
     create type address as (street text, zip varchar(5));";
 

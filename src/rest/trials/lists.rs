@@ -386,3 +386,49 @@ async fn rows_that_exist_are_merged_or_left() {
         .await;
     assert_eq!(got.slug, "creation-failed", "{got:?}");
 }
+
+#[tokio::test]
+async fn rows_come_as_csv() {
+    let site = shop().await;
+    let csv = |body: &'static str| {
+        site.call(Call {
+            method: "POST",
+            base: "/api/v1",
+            path: "/clients",
+            query: "fields=id,company,score,tags,meta",
+            headers: Headers {
+                content_type: Some("text/csv; charset=utf-8"),
+                ..Headers::default()
+            },
+            body: body.as_bytes(),
+        })
+    };
+    let got = csv("id,company,score,tags,meta\n101,\"a \"\"b\"\",c\",1.5,\"[\"\"x\"\"]\",\"{\"\"k\"\":1}\"\n102,\"\",,,\n").await;
+    assert_eq!(got.status, 201, "{got:?}");
+    assert_eq!(
+        got.at("/data"),
+        json!([
+            {"id": 101, "company": "a \"b\",c", "score": 1.5, "tags": ["x"], "meta": {"k": 1}},
+            {"id": 102, "company": "", "score": null, "tags": null, "meta": null},
+        ])
+    );
+    let got = csv("id,company,score,tags,meta,nosuch\nx,y,z,w,{,1\n").await;
+    assert_eq!(
+        got.errors,
+        ["id", "meta", "nosuch", "score", "tags"],
+        "{got:?}"
+    );
+    assert_eq!(csv("id,company\n1\n").await.slug, "bad-request");
+    let got = site
+        .call(Call {
+            method: "PUT",
+            path: "/clients/1",
+            headers: Headers {
+                content_type: Some("text/csv"),
+                ..Headers::default()
+            },
+            ..Call::default()
+        })
+        .await;
+    assert_eq!(got.slug, "unsupported-media-type");
+}

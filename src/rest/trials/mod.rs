@@ -3,6 +3,8 @@
 mod crud;
 mod lists;
 mod odd;
+mod random;
+mod types;
 
 use super::parse::Headers;
 use super::{Call, handle};
