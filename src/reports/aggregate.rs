@@ -60,7 +60,8 @@ pub fn read(
             other => return Err(unknown(other)),
         }
     }
-    let (list, _) = Parameters::read(&rows, true, true)?.list(table.name.clone(), Vec::new(), "")?;
+    let (list, _) =
+        Parameters::read(&rows, true, true)?.list(table.name.clone(), Vec::new(), "")?;
     own.figures(table, rules, list.rows)
 }
 
@@ -100,7 +101,11 @@ impl Own<'_> {
             .collect();
         let mut period_key = None;
         if let Some(date) = &date {
-            let key = if dimensions.iter().chain(&measured).any(|name| name == "period") {
+            let key = if dimensions
+                .iter()
+                .chain(&measured)
+                .any(|name| name == "period")
+            {
                 "period_start"
             } else {
                 "period"
@@ -121,7 +126,13 @@ impl Own<'_> {
             ("measure", joined(&measured)),
             (
                 "aggregation",
-                Some(functions.iter().map(|f| f.name()).collect::<Vec<_>>().join(",")),
+                Some(
+                    functions
+                        .iter()
+                        .map(|f| f.name())
+                        .collect::<Vec<_>>()
+                        .join(","),
+                ),
             ),
             ("period", self.period.map(str::to_owned)),
             ("date", date),
@@ -191,7 +202,11 @@ fn columns(
 
 fn functions(text: Option<&str>, measured: bool) -> Result<Vec<Function>, Problem> {
     let Some(text) = text else {
-        return Ok(vec![if measured { Function::Sum } else { Function::Count }]);
+        return Ok(vec![if measured {
+            Function::Sum
+        } else {
+            Function::Count
+        }]);
     };
     let mut functions = Vec::new();
     for name in text.split(',') {
@@ -206,7 +221,10 @@ fn functions(text: Option<&str>, measured: bool) -> Result<Vec<Function>, Proble
         }
     }
     if !measured && functions != [Function::Count] {
-        return Err(invalid("measure", "is needed for any aggregation but count"));
+        return Err(invalid(
+            "measure",
+            "is needed for any aggregation but count",
+        ));
     }
     Ok(functions)
 }
@@ -240,14 +258,20 @@ fn date(named: Option<&str>, table: &Table, rules: &Rules) -> Result<String, Pro
         return match dates.iter().find(|known| **known == named) {
             Some(known) => Ok((*known).to_owned()),
             None if dates.is_empty() => Err(invalid("date", "there is no column of dates")),
-            None => Err(invalid("date", format!("`{}` is none of {}", brief(named), list()))),
+            None => Err(invalid(
+                "date",
+                format!("`{}` is none of {}", brief(named), list()),
+            )),
         };
     }
     match dates.as_slice() {
         [] => Err(invalid("period", "there is no column of dates")),
         [only] => Ok((*only).to_owned()),
         many if many.contains(&"date") => Ok("date".to_owned()),
-        _ => Err(invalid("date", format!("is needed, as there are {}", list()))),
+        _ => Err(invalid(
+            "date",
+            format!("is needed, as there are {}", list()),
+        )),
     }
 }
 
@@ -276,7 +300,11 @@ fn measures(
     };
     let taken = |key: &str| groups.iter().any(|group| group.key == key);
     if columns.is_empty() {
-        let key = if taken("count") { "count_rows" } else { "count" };
+        let key = if taken("count") {
+            "count_rows"
+        } else {
+            "count"
+        };
         return Ok(vec![measure(key.to_owned(), Function::Count, None)]);
     }
     let mut measures: Vec<Measure> = Vec::new();

@@ -14,6 +14,9 @@ const MOST_SERIES: usize = 8;
 /// The most labels of a picture whose axis is not time.
 const MOST_LABELS: usize = 40;
 
+/// Numbers as large as that are not drawn: heights are worked out with room to spare.
+const MOST_NUMBER: f64 = 1e100;
+
 /// What kind of picture it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
@@ -203,7 +206,8 @@ impl Chart {
                         values: vec![None; labels.len()],
                     });
                 }
-                self.series[at].values[place] = row.get(measure).and_then(Value::as_f64);
+                let number = row.get(measure).and_then(Value::as_f64);
+                self.series[at].values[place] = number.filter(|n| n.abs() < MOST_NUMBER);
             }
         }
         self.labels = labels;
@@ -213,13 +217,15 @@ impl Chart {
     fn cut(&mut self, figures: &Figures) {
         let mut left_out = Vec::new();
         if self.series.len() > MOST_SERIES {
-            let size = |series: &Series| series.values.iter().flatten().map(|n| n.abs()).sum::<f64>();
-            self.series
-                .sort_by(|a, b| size(b).total_cmp(&size(a)));
+            let size =
+                |series: &Series| series.values.iter().flatten().map(|n| n.abs()).sum::<f64>();
+            self.series.sort_by(|a, b| size(b).total_cmp(&size(a)));
             let rest = self.series.split_off(MOST_SERIES - 1);
-            let adds_up = figures.aggregate.measures.iter().all(|measure| {
-                matches!(measure.function, Function::Sum | Function::Count)
-            });
+            let adds_up = figures
+                .aggregate
+                .measures
+                .iter()
+                .all(|measure| matches!(measure.function, Function::Sum | Function::Count));
             if adds_up {
                 let values = (0..self.labels.len()).map(|place| {
                     let all = rest.iter().filter_map(|series| series.values[place]);
@@ -253,8 +259,11 @@ impl Chart {
     }
 
     fn describe(&self, figures: &Figures) -> String {
-        let measures: Vec<String> = figures.aggregate.measures.iter().map(|measure| {
-            match (&measure.column, measure.function) {
+        let measures: Vec<String> = figures
+            .aggregate
+            .measures
+            .iter()
+            .map(|measure| match (&measure.column, measure.function) {
                 (None, _) => "number of rows".to_owned(),
                 (Some(column), function) => {
                     let word = match function {
@@ -266,8 +275,8 @@ impl Chart {
                     };
                     format!("{word} of {}", spoken(column))
                 }
-            }
-        }).collect();
+            })
+            .collect();
         let mut text = measures.join(" and ");
         if let Some(first) = text.get(..1) {
             text = format!("{}{}", first.to_uppercase(), &text[1..]);
@@ -310,7 +319,12 @@ mod tests {
     use super::*;
     use crate::data::request::{Aggregate, Measure};
 
-    fn figures(dimensions: &[&str], period: bool, measures: &[&str], function: Function) -> Figures {
+    fn figures(
+        dimensions: &[&str],
+        period: bool,
+        measures: &[&str],
+        function: Function,
+    ) -> Figures {
         Figures {
             aggregate: Aggregate {
                 measures: measures
@@ -356,9 +370,24 @@ mod tests {
         let rows = r#"{"status":1,"period":"2024-02-01","total":1},{"status":2,"period":"2024-01-01","total":2}"#;
         let chart = chart(Kind::Stacked, &figures, rows);
         assert_eq!(chart.labels, ["2024-01-01", "2024-02-01"]);
-        assert_eq!(chart.series[0], Series { name: "1".into(), values: vec![None, Some(1.0)] });
-        assert_eq!(chart.series[1], Series { name: "2".into(), values: vec![Some(2.0), None] });
-        assert_eq!(chart.description, "Sum of total by status, monthly, by date.");
+        assert_eq!(
+            chart.series[0],
+            Series {
+                name: "1".into(),
+                values: vec![None, Some(1.0)]
+            }
+        );
+        assert_eq!(
+            chart.series[1],
+            Series {
+                name: "2".into(),
+                values: vec![Some(2.0), None]
+            }
+        );
+        assert_eq!(
+            chart.description,
+            "Sum of total by status, monthly, by date."
+        );
     }
 
     #[test]
@@ -366,11 +395,19 @@ mod tests {
         let rows: Vec<String> = (1..=20)
             .map(|n| format!(r#"{{"who":"w{n}","period":"2024-01-01","total":{n}}}"#))
             .collect();
-        let sums = chart(Kind::Bar, &figures(&["who"], true, &["total"], Function::Sum), &rows.join(","));
+        let sums = chart(
+            Kind::Bar,
+            &figures(&["who"], true, &["total"], Function::Sum),
+            &rows.join(","),
+        );
         assert_eq!(sums.series.len(), 8);
         assert_eq!(sums.series[7].name, "13 others");
         assert_eq!(sums.series[7].values, [Some(91.0)]);
-        let means = chart(Kind::Bar, &figures(&["who"], true, &["total"], Function::Avg), &rows.join(","));
+        let means = chart(
+            Kind::Bar,
+            &figures(&["who"], true, &["total"], Function::Avg),
+            &rows.join(","),
+        );
         assert_eq!(means.series.len(), 7);
         assert!(means.left_out.unwrap().contains("13 smaller series"));
     }
@@ -387,11 +424,16 @@ mod tests {
 
     #[test]
     fn a_record_s_chart_is_read_or_refused() {
-        let sound = serde_json::json!({"kind": "line", "limit": 5, "measure": "a,b", "period": null});
+        let sound =
+            serde_json::json!({"kind": "line", "limit": 5, "measure": "a,b", "period": null});
         let parameters = Kind::parameters(&sound).unwrap();
         assert_eq!(parameters.kind, Kind::Line);
         assert_eq!(parameters.others.len(), 2);
-        for bad in [serde_json::json!([]), serde_json::json!({"kind": "globe"}), serde_json::json!({"limit": [1]})] {
+        for bad in [
+            serde_json::json!([]),
+            serde_json::json!({"kind": "globe"}),
+            serde_json::json!({"limit": [1]}),
+        ] {
             assert!(Kind::parameters(&bad).is_err(), "{bad}");
         }
     }

@@ -124,7 +124,9 @@ impl Wanted {
         }
         // Other figures have other dates and another order than those of the record.
         let others = ["dimension", "measure", "aggregation", "period"];
-        let anew = given.iter().any(|(name, _)| others.contains(&name.as_str()));
+        let anew = given
+            .iter()
+            .any(|(name, _)| others.contains(&name.as_str()));
         for (name, value) in kept.others {
             let said = given.iter().any(|(known, _)| *known == name);
             let follows = anew && matches!(name.as_str(), "sort" | "limit" | "date");
@@ -149,13 +151,21 @@ fn page(chart: &Chart, slug: &str, style: &str) -> String {
     let mut table = String::new();
     for name in &chart.heading {
         // Writing to a String can't fail.
-        let _ = write!(table, "<th scope=\"col\" dir=\"auto\">{}</th>", escape(name));
+        let _ = write!(
+            table,
+            "<th scope=\"col\" dir=\"auto\">{}</th>",
+            escape(name)
+        );
     }
     let mut rows = String::new();
     for row in &chart.rows {
         rows.push_str("<tr>");
         for cell in row {
-            let class = if cell.parse::<f64>().is_ok() { " class=\"n\"" } else { "" };
+            let class = if cell.parse::<f64>().is_ok() {
+                " class=\"n\""
+            } else {
+                ""
+            };
             let _ = write!(rows, "<td{class} dir=\"auto\">{}</td>", escape(cell));
         }
         rows.push_str("</tr>");

@@ -106,7 +106,9 @@ impl<'a> Desk<'a> {
             return Err(missing());
         }
         let report = self.records.find(self.tenant, slug).await?;
-        let report = report.filter(|report| report.published).ok_or_else(missing)?;
+        let report = report
+            .filter(|report| report.published)
+            .ok_or_else(missing)?;
         let mut catalog = self.spine.catalog(&self.identity).await?;
         if catalog.find(&report.view).is_none() {
             catalog = self.spine.look_again(&self.identity).await?;
@@ -269,7 +271,10 @@ fn schema(desk: &Desk<'_>, found: &Found) -> Reply {
     data["comment"] = json!(view.comment);
     data["kind"] = json!(view.kind.word());
     data["columns"] = json!(columns(view, &desk.rules));
-    data["rows"] = json!(format!("{BASE}/{}", crate::listing::words::encode(&view.name)));
+    data["rows"] = json!(format!(
+        "{BASE}/{}",
+        crate::listing::words::encode(&view.name)
+    ));
     if let Some(data) = data.as_object_mut() {
         data.remove("links");
     }

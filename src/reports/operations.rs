@@ -235,7 +235,10 @@ impl Form for Changes {
 fn check_slug(fields: &mut Fields, slug: &str) {
     let parts = slug.split('-');
     let spelt = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
     };
     if slug.len() > 80 || !parts.into_iter().all(spelt) {
         fields.fault(

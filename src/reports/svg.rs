@@ -32,12 +32,20 @@ pub fn draw(chart: &Chart, alone: bool) -> String {
     if alone {
         put(
             &mut out,
-            format_args!("<style>{STYLE}</style><rect class=\"chart ground\" width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"none\"/>"),
+            format_args!(
+                "<style>{STYLE}</style><rect class=\"chart ground\" width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"none\"/>"
+            ),
         );
         text(&mut out, 16.0, 26.0, "name", &brief(&chart.title, 90));
     }
     if chart.numbers().next().is_none() {
-        text(&mut out, WIDTH / 2.0, HEIGHT / 2.0, "middle soft", "There is nothing to draw.");
+        text(
+            &mut out,
+            WIDTH / 2.0,
+            HEIGHT / 2.0,
+            "middle soft",
+            "There is nothing to draw.",
+        );
     } else if chart.kind == Kind::Pie {
         pie(&mut out, chart);
     } else {
@@ -98,7 +106,10 @@ fn legend(out: &mut String, chart: &Chart) {
         }
         put(
             out,
-            format_args!("<rect class=\"f{at}\" x=\"{x:.1}\" y=\"{:.1}\" width=\"10\" height=\"10\" rx=\"2\"/>", y - 9.0),
+            format_args!(
+                "<rect class=\"f{at}\" x=\"{x:.1}\" y=\"{:.1}\" width=\"10\" height=\"10\" rx=\"2\"/>",
+                y - 9.0
+            ),
         );
         text(out, x + 14.0, y, "", &name);
         x += width;
@@ -130,7 +141,10 @@ fn plot(out: &mut String, chart: &Chart) {
     }
     put(
         out,
-        format_args!("<path class=\"axis\" d=\"M{left} {:.1}H{right}\"/>", y(low.max(0.0).min(high))),
+        format_args!(
+            "<path class=\"axis\" d=\"M{left} {:.1}H{right}\"/>",
+            y(low.max(0.0).min(high))
+        ),
     );
     labels(out, chart, step);
 }
@@ -143,7 +157,13 @@ fn bars(out: &mut String, chart: &Chart, step: f64, y: &impl Fn(f64) -> f64) {
             let Some(value) = value else { continue };
             let x = PLOT.0 + step * (place as f64 + 0.5) - group / 2.0 + wide * at as f64;
             let (a, b) = (y(*value), y(0.0));
-            bar(out, at, (x, a.min(b)), ((wide - 1.0).max(0.5), (a - b).abs()), &mark(chart, at, place, *value));
+            bar(
+                out,
+                at,
+                (x, a.min(b)),
+                ((wide - 1.0).max(0.5), (a - b).abs()),
+                &mark(chart, at, place, *value),
+            );
         }
     }
 }
@@ -159,7 +179,13 @@ fn stacks(out: &mut String, chart: &Chart, step: f64, y: &impl Fn(f64) -> f64) {
             };
             let (a, b) = (y(below + value), y(below));
             below += value;
-            bar(out, at, (x, a), (wide, b - a), &mark(chart, at, place, value));
+            bar(
+                out,
+                at,
+                (x, a),
+                (wide, b - a),
+                &mark(chart, at, place, value),
+            );
         }
     }
 }
@@ -183,7 +209,10 @@ fn lines(out: &mut String, chart: &Chart, step: f64, y: &impl Fn(f64) -> f64) {
                 continue;
             };
             let (x, y) = (PLOT.0 + step * (place as f64 + 0.5), y(*value));
-            put(&mut path, format_args!("{}{x:.1} {y:.1}", if drawing { 'L' } else { 'M' }));
+            put(
+                &mut path,
+                format_args!("{}{x:.1} {y:.1}", if drawing { 'L' } else { 'M' }),
+            );
             drawing = true;
             let radius = if chart.labels.len() > 100 { 1.5 } else { 3.0 };
             put(
@@ -194,25 +223,42 @@ fn lines(out: &mut String, chart: &Chart, step: f64, y: &impl Fn(f64) -> f64) {
                 ),
             );
         }
-        put(out, format_args!("<path class=\"line l{at}\" d=\"{path}\"/>{marks}"));
+        put(
+            out,
+            format_args!("<path class=\"line l{at}\" d=\"{path}\"/>{marks}"),
+        );
     }
 }
 
 fn labels(out: &mut String, chart: &Chart, step: f64) {
-    let longest = chart.labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
+    let longest = chart
+        .labels
+        .iter()
+        .map(|label| label.chars().count())
+        .max()
+        .unwrap_or(0);
     let level = longest as f64 * LETTER < step;
     // Slanted labels need a line's height each, level ones their width.
-    let every = if level { 1 } else { (14.0 / step).ceil() as usize };
+    let every = if level {
+        1
+    } else {
+        (14.0 / step).ceil() as usize
+    };
     for (place, label) in chart.labels.iter().enumerate().step_by(every.max(1)) {
         let x = PLOT.0 + step * (place as f64 + 0.5);
         let y = PLOT.3 + 16.0;
         let shown = escape(&brief(label, 16));
         if level {
-            put(out, format_args!("<text class=\"middle soft\" x=\"{x:.1}\" y=\"{y}\">{shown}</text>"));
+            put(
+                out,
+                format_args!("<text class=\"middle soft\" x=\"{x:.1}\" y=\"{y}\">{shown}</text>"),
+            );
         } else {
             put(
                 out,
-                format_args!("<text class=\"end soft\" x=\"{x:.1}\" y=\"{y}\" transform=\"rotate(-40 {x:.1} {y})\">{shown}</text>"),
+                format_args!(
+                    "<text class=\"end soft\" x=\"{x:.1}\" y=\"{y}\" transform=\"rotate(-40 {x:.1} {y})\">{shown}</text>"
+                ),
             );
         }
     }
@@ -235,24 +281,40 @@ fn pie(out: &mut String, chart: &Chart) {
         let title = format!("{} ({:.1} %)", mark(chart, 0, place, value), share * 100.0);
         let at = colour % 8;
         if share > 0.9999 {
-            put(out, format_args!("<circle class=\"f{at}\" cx=\"{x}\" cy=\"{y}\" r=\"{radius}\">"));
+            put(
+                out,
+                format_args!("<circle class=\"f{at}\" cx=\"{x}\" cy=\"{y}\" r=\"{radius}\">"),
+            );
         } else {
             let point = |angle: f64| (x + radius * angle.sin(), y - radius * angle.cos());
             let ((ax, ay), (bx, by)) = (point(from), point(to));
             let large = u8::from(share > 0.5);
             put(
                 out,
-                format_args!("<path class=\"f{at}\" d=\"M{x} {y}L{ax:.1} {ay:.1}A{radius} {radius} 0 {large} 1 {bx:.1} {by:.1}Z\">"),
+                format_args!(
+                    "<path class=\"f{at}\" d=\"M{x} {y}L{ax:.1} {ay:.1}A{radius} {radius} 0 {large} 1 {bx:.1} {by:.1}Z\">"
+                ),
             );
         }
         let close = if share > 0.9999 { "circle" } else { "path" };
-        put(out, format_args!("<title>{}</title></{close}>", escape(&title)));
+        put(
+            out,
+            format_args!("<title>{}</title></{close}>", escape(&title)),
+        );
         let row = 100.0 + colour as f64 * 22.0;
         put(
             out,
-            format_args!("<rect class=\"f{at}\" x=\"480\" y=\"{:.1}\" width=\"10\" height=\"10\" rx=\"2\"/>", row - 9.0),
+            format_args!(
+                "<rect class=\"f{at}\" x=\"480\" y=\"{:.1}\" width=\"10\" height=\"10\" rx=\"2\"/>",
+                row - 9.0
+            ),
         );
-        let words = format!("{}  {} ({:.1} %)", brief(&chart.labels[place], 26), short(value), share * 100.0);
+        let words = format!(
+            "{}  {} ({:.1} %)",
+            brief(&chart.labels[place], 26),
+            short(value),
+            share * 100.0
+        );
         text(out, 496.0, row, "", &words);
         colour += 1;
         from = to;
@@ -260,7 +322,10 @@ fn pie(out: &mut String, chart: &Chart) {
 }
 
 fn mark(chart: &Chart, series: usize, place: usize, value: f64) -> String {
-    format!("{}, {}: {value}", chart.labels[place], chart.series[series].name)
+    format!(
+        "{}, {}: {value}",
+        chart.labels[place], chart.series[series].name
+    )
 }
 
 /// The smallest and largest height, zero among them.
@@ -268,7 +333,11 @@ fn range(chart: &Chart) -> (f64, f64) {
     let (mut low, mut high) = (0.0_f64, 0.0_f64);
     if chart.kind == Kind::Stacked {
         for place in 0..chart.labels.len() {
-            let whole: f64 = chart.series.iter().filter_map(|series| series.values[place]).sum();
+            let whole: f64 = chart
+                .series
+                .iter()
+                .filter_map(|series| series.values[place])
+                .sum();
             high = high.max(whole);
         }
     } else {
@@ -276,7 +345,11 @@ fn range(chart: &Chart) -> (f64, f64) {
             (low, high) = (low.min(number), high.max(number));
         }
     }
-    if low == high { (low, low + 1.0) } else { (low, high) }
+    if low == high {
+        (low, low + 1.0)
+    } else {
+        (low, high)
+    }
 }
 
 /// Four to eight round numbers that reach over the range.
@@ -304,7 +377,10 @@ fn ticks(low: f64, high: f64) -> Vec<f64> {
 fn text(out: &mut String, x: f64, y: f64, class: &str, words: &str) {
     put(
         out,
-        format_args!("<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", escape(words)),
+        format_args!(
+            "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>",
+            escape(words)
+        ),
     );
 }
 
@@ -346,7 +422,11 @@ mod tests {
 
     #[test]
     fn text_never_becomes_markup() {
-        let labels = ["<script>alert(1)</script>", "\" onload=\"x", "\u{202e}rtl\u{0}"];
+        let labels = [
+            "<script>alert(1)</script>",
+            "\" onload=\"x",
+            "\u{202e}rtl\u{0}",
+        ];
         let values = [Some(1.0), Some(2.0), Some(3.0)];
         for kind in [Kind::Bar, Kind::Stacked, Kind::Line, Kind::Pie] {
             let svg = draw(&chart(kind, &labels, &[&values]), true);
@@ -358,12 +438,22 @@ mod tests {
 
     #[test]
     fn every_number_can_be_drawn() {
-        let odd = [Some(f64::MAX), Some(-1e-300), Some(0.0), None, Some(1e15), Some(-5.0)];
+        let odd = [
+            Some(9e99),
+            Some(-1e-300),
+            Some(0.0),
+            None,
+            Some(1e15),
+            Some(-5.0),
+        ];
         let labels = ["a", "b", "c", "d", "e", "f"];
         for kind in [Kind::Bar, Kind::Stacked, Kind::Line] {
             for values in [&odd[..], &[None; 6], &[Some(0.0); 6], &[Some(-1.0); 6]] {
                 let svg = draw(&chart(kind, &labels, &[values]), false);
-                assert!(!svg.contains("NaN") && !svg.contains("inf"), "{kind:?} {values:?}: {svg}");
+                assert!(
+                    !svg.contains("NaN") && !svg.contains("inf"),
+                    "{kind:?} {values:?}: {svg}"
+                );
             }
         }
         assert!(draw(&chart(Kind::Bar, &[], &[]), true).contains("nothing to draw"));
