@@ -87,7 +87,9 @@ impl Own<'_> {
         let dimensions = columns(self.dimension, "dimension", table, rules)?;
         let measured = columns(self.measure, "measure", table, rules)?;
         let functions = functions(self.aggregation, !measured.is_empty())?;
-        let period = self.period.map(period).transpose()?;
+        // Said and left empty, it takes back what a record says.
+        let said = self.period.filter(|text| !text.is_empty());
+        let period = said.map(period).transpose()?;
         let date = match period {
             Some(_) => Some(date(self.date, table, rules)?),
             None if self.date.is_some() => {
@@ -134,7 +136,7 @@ impl Own<'_> {
                         .join(","),
                 ),
             ),
-            ("period", self.period.map(str::to_owned)),
+            ("period", said.map(str::to_owned)),
             ("date", date),
         ];
         let names = measures.iter().map(|measure| measure.key.clone()).collect();

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use crate::{data::request::Function, problem::Problem};
+use crate::{
+    data::request::{Function, Period},
+    problem::Problem,
+};
 
 use super::aggregate::Figures;
 
@@ -168,7 +171,7 @@ impl Chart {
         let (mut places, mut labels) = (HashMap::new(), Vec::new());
         for row in rows {
             let label = match &figures.period {
-                Some(period) => shown(row.get(period)),
+                Some(period) => instant(figures, &shown(row.get(period))),
                 None if figures.dimensions.is_empty() => "all".to_owned(),
                 None => dimension(row),
             };
@@ -184,7 +187,7 @@ impl Chart {
         let mut known: HashMap<String, usize> = HashMap::new();
         for row in rows {
             let label = match &figures.period {
-                Some(period) => shown(row.get(period)),
+                Some(period) => instant(figures, &shown(row.get(period))),
                 None if figures.dimensions.is_empty() => "all".to_owned(),
                 None => dimension(row),
             };
@@ -300,6 +303,25 @@ impl Chart {
     }
 }
 
+/// A period by its first day, as short as its length allows: `2024-02`, `2024 Q1`, `2024`.
+fn instant(figures: &Figures, day: &str) -> String {
+    let plain = day.len() == 10 && day.is_ascii();
+    let period = figures
+        .aggregate
+        .groups
+        .iter()
+        .find_map(|group| group.period);
+    match period {
+        Some(Period::Month) if plain => day[..7].to_owned(),
+        Some(Period::Year) if plain => day[..4].to_owned(),
+        Some(Period::Quarter) if plain => {
+            let month: u8 = day[5..7].parse().unwrap_or(1);
+            format!("{} Q{}", &day[..4], (month + 2) / 3)
+        }
+        _ => day.to_owned(),
+    }
+}
+
 /// A column's name as people read it.
 fn spoken(name: &str) -> String {
     name.replace('_', " ")
@@ -317,7 +339,7 @@ fn shown(value: Option<&Value>) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::data::request::{Aggregate, Measure};
+    use crate::data::request::{Aggregate, Group, Measure};
 
     fn figures(
         dimensions: &[&str],
@@ -388,6 +410,26 @@ mod tests {
             chart.description,
             "Sum of total by status, monthly, by date."
         );
+    }
+
+    #[test]
+    fn periods_are_as_short_as_they_can_be() {
+        for (period, label) in [
+            (Period::Day, "2024-11-01"),
+            (Period::Month, "2024-11"),
+            (Period::Quarter, "2024 Q4"),
+            (Period::Year, "2024"),
+        ] {
+            let mut figures = figures(&[], true, &["n"], Function::Sum);
+            figures.aggregate.groups.push(Group {
+                key: "period".to_owned(),
+                column: "date".to_owned(),
+                period: Some(period),
+                at: "date".into(),
+            });
+            assert_eq!(instant(&figures, "2024-11-01"), label);
+            assert_eq!(instant(&figures, "0044-03-15 BC"), "0044-03-15 BC");
+        }
     }
 
     #[test]

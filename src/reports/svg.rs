@@ -30,12 +30,7 @@ pub fn draw(chart: &Chart, alone: bool) -> String {
         ),
     );
     if alone {
-        put(
-            &mut out,
-            format_args!(
-                "<style>{STYLE}</style><rect class=\"chart ground\" width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"none\"/>"
-            ),
-        );
+        put(&mut out, format_args!("<style>{STYLE}</style>"));
         text(&mut out, 16.0, 26.0, "name", &brief(&chart.title, 90));
     }
     if chart.numbers().next().is_none() {
@@ -78,18 +73,25 @@ pub fn escape(text: &str) -> String {
 
 /// A number as short as an axis needs it: `1.2k`, `3M`, `0.25`.
 pub fn short(number: f64) -> String {
-    let (size, unit) = match number.abs() {
+    short_beside(number, number)
+}
+
+/// A number in the unit of the largest one that stands beside it.
+fn short_beside(number: f64, largest: f64) -> String {
+    let (size, unit) = match largest.abs() {
         n if n >= 1e15 => return format!("{number:e}"),
         n if n >= 1e12 => (1e12, "T"),
         n if n >= 1e9 => (1e9, "G"),
         n if n >= 1e6 => (1e6, "M"),
         n if n >= 1e4 => (1e3, "k"),
-        n if n > 0.0 && n < 1e-4 => return format!("{number:e}"),
+        n if n > 0.0 && n < 1e-3 => return format!("{number:e}"),
         _ => (1.0, ""),
     };
     let digits = format!("{:.4}", number / size);
     let digits = digits.trim_end_matches('0').trim_end_matches('.');
-    let digits = if digits == "-0" { "0" } else { digits };
+    if matches!(digits, "0" | "-0") {
+        return "0".to_owned();
+    }
     format!("{digits}{unit}")
 }
 
@@ -125,13 +127,20 @@ fn plot(out: &mut String, chart: &Chart) {
         high.max(ticks.last().copied().unwrap_or(high)),
     );
     let y = |value: f64| bottom - (value - low) / (high - low) * (bottom - top);
+    let largest = low.abs().max(high.abs());
     for tick in &ticks {
         let at = y(*tick);
         put(
             out,
             format_args!("<path class=\"grid\" d=\"M{left} {at:.1}H{right}\"/>"),
         );
-        text(out, left - 8.0, at + 4.0, "end soft", &short(*tick));
+        text(
+            out,
+            left - 8.0,
+            at + 4.0,
+            "end soft",
+            &short_beside(*tick, largest),
+        );
     }
     let step = (right - left) / chart.labels.len().max(1) as f64;
     match chart.kind {
