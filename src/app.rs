@@ -20,6 +20,7 @@ use crate::{
     directory::Directory,
     edge::metrics::Metrics,
     front,
+    graphql::{self, Graphql},
     health::{self, Health},
     platform::{self, Secrets},
     problem::{Kind, Problem},
@@ -85,8 +86,8 @@ impl App {
             .await
             .map_err(|problem| anyhow::anyhow!("{problem}"))?;
 
-        let ttl = (settings.tenant_ttl > 0)
-            .then(|| TimeDelta::hours(i64::from(settings.tenant_ttl)));
+        let ttl =
+            (settings.tenant_ttl > 0).then(|| TimeDelta::hours(i64::from(settings.tenant_ttl)));
         let directory = Directory::new(db.clone(), ttl);
         let auth = Auth::new(
             db.clone(),
@@ -147,6 +148,7 @@ impl App {
                 app.tenancy.keep_finishing(),
                 app.tenancy.keep_spares(),
                 app.keep_sweeping(),
+                app.tenants.keep_guard(),
             );
         })
     }
@@ -186,6 +188,7 @@ pub fn routes(
         .at("/openapi.json", get(openapi.data(document.to_string())))
         .at(sql::PATH, sql::Sql)
         .nest_no_strip(reports::PATH, Reports)
+        .at(graphql::PATH, Graphql::new(public_url))
         .nest_no_strip(rest::BASE, rest::Rest)
         .nest_no_strip(Embed::PATH, Embed)
         .nest("/api", service())
@@ -233,14 +236,14 @@ fn tenants(
     databases: &Databases,
     secrets: Option<&Secrets>,
 ) -> anyhow::Result<Tenants> {
-    let credentials = match (&databases.embedded, secrets) {
-        (None, Some(secrets)) => Credentials::Derived(secrets.server),
+    let credentials = match (databases.own, secrets) {
+        (false, Some(secrets)) => Credentials::Derived(secrets.server),
         // Nobody but this server reaches the socket of an own Postgres.
         _ => Credentials::Trust,
     };
-    let platform_database = match &databases.embedded {
-        Some(_) => Some(databases::PLATFORM.to_owned()),
-        None => databases
+    let platform_database = match databases.own {
+        true => Some(databases::PLATFORM.to_owned()),
+        false => databases
             .platform_url
             .parse::<tokio_postgres::Config>()?
             .get_dbname()

@@ -113,6 +113,8 @@ async fn strangers_get_nowhere() {
             (method.parse().unwrap(), path.replace("{id}", "1"), body)
         })
         .collect();
+    let query = Some(json!({"query": "{ clients { id } }"}));
+    calls.push((Method::POST, "/api/v1/graphql".to_owned(), query));
     calls.extend(
         data_calls()
             .into_iter()

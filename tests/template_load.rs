@@ -48,7 +48,11 @@ async fn certify(server: &Server, schema: &str) -> (Certificate, Client) {
     let superuser = server.superuser().await;
     let mut platform = server.connect_as("sandlot").await;
     // The schema may be named alike in the databases of other tests, the role may not.
-    let database: String = superuser.query_one("select current_database()::text", &[]).await.unwrap().get(0);
+    let database: String = superuser
+        .query_one("select current_database()::text", &[])
+        .await
+        .unwrap()
+        .get(0);
     let role = format!("{role}_{database}");
     superuser
         .batch_execute(&format!(
@@ -59,10 +63,17 @@ async fn certify(server: &Server, schema: &str) -> (Certificate, Client) {
         .unwrap();
     let script = Script::read(&mut platform, "public").await.unwrap();
     script.replay(&mut platform, schema, &role).await.unwrap();
-    superuser.batch_execute(&format!("revoke {role} from sandlot")).await.unwrap();
-    let template = Digest::read(&mut platform, "public", Side::Template, Some(&script)).await.unwrap();
+    superuser
+        .batch_execute(&format!("revoke {role} from sandlot"))
+        .await
+        .unwrap();
+    let template = Digest::read(&mut platform, "public", Side::Template, Some(&script))
+        .await
+        .unwrap();
     let mut tenant = server.connect_as(&role).await;
-    let copy = Digest::read(&mut tenant, schema, Side::Copy { template: "public" }, None).await.unwrap();
+    let copy = Digest::read(&mut tenant, schema, Side::Copy { template: "public" }, None)
+        .await
+        .unwrap();
     tenant
         .batch_execute(&format!("set search_path = {schema}, _extensions"))
         .await
@@ -72,11 +83,20 @@ async fn certify(server: &Server, schema: &str) -> (Certificate, Client) {
 
 #[track_caller]
 fn assert_green(certificate: &Certificate) {
-    assert_eq!(certificate.verdict, Verdict::Identical, "{:#?}", certificate.differences);
+    assert_eq!(
+        certificate.verdict,
+        Verdict::Identical,
+        "{:#?}",
+        certificate.differences
+    );
 }
 
 async fn one<T: for<'a> tokio_postgres::types::FromSql<'a>>(client: &Client, sql: &str) -> T {
-    client.query_one(sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error:?}")).get(0)
+    client
+        .query_one(sql, &[])
+        .await
+        .unwrap_or_else(|error| panic!("{sql}: {error:?}"))
+        .get(0)
 }
 
 #[tokio::test]
@@ -89,18 +109,43 @@ async fn a_file_by_hand_becomes_the_template() {
     assert_green(&certificate);
     assert_eq!(one::<i64>(&tenant, "select find('LAMP')").await, 1);
     assert_eq!(one::<i64>(&tenant, "select plain('lamp')").await, 1);
-    assert_eq!(one::<String>(&tenant, "select sum::text from totals").await, "15.50");
+    assert_eq!(
+        one::<String>(&tenant, "select sum::text from totals").await,
+        "15.50"
+    );
     assert_eq!(one::<i64>(&tenant, "select count(*) from dear").await, 1);
-    tenant.batch_execute("insert into users (email, password_hash) values ('a@b.example', 'x')").await.unwrap();
+    tenant
+        .batch_execute("insert into users (email, password_hash) values ('a@b.example', 'x')")
+        .await
+        .unwrap();
 
-    assert_eq!(one::<String>(&platform, "select source from _sandlot.template").await, "shop.sql");
+    assert_eq!(
+        one::<String>(&platform, "select source from _sandlot.template").await,
+        "shop.sql"
+    );
     // Only the reader may look at it, and not at its users.
     let reader = server.connect_as("sandlot_reader").await;
-    assert_eq!(one::<i64>(&reader, "select count(*) from public.goods").await, 2);
-    assert!(reader.query("select * from public.users", &[]).await.is_err());
-    assert!(tenant.query("select * from public.goods", &[]).await.is_err());
+    assert_eq!(
+        one::<i64>(&reader, "select count(*) from public.goods").await,
+        2
+    );
+    assert!(
+        reader
+            .query("select * from public.users", &[])
+            .await
+            .is_err()
+    );
+    assert!(
+        tenant
+            .query("select * from public.goods", &[])
+            .await
+            .is_err()
+    );
     // The session is as it was.
-    assert_eq!(one::<String>(&platform, "select current_setting('search_path')").await, "\"$user\", public");
+    assert_eq!(
+        one::<String>(&platform, "select current_setting('search_path')").await,
+        "\"$user\", public"
+    );
 
     // The next template takes the place of the first, whose copies go on working with the extensions.
     load(&mut platform, "create extension hstore; create extension citext; create table things (id int primary key, h hstore, n citext)", "things.sql")
@@ -169,7 +214,10 @@ async fn a_dump_becomes_the_template() {
     assert_eq!(one::<i64>(&tenant, "select count(*) from posts").await, 2);
     assert_eq!(one::<i64>(&tenant, "select count(*) from users").await, 0);
     // The trial of the table `users` has left no trace.
-    assert_eq!(one::<i64>(&platform, "select last_value from public.users_id_seq").await, 7);
+    assert_eq!(
+        one::<i64>(&platform, "select last_value from public.users_id_seq").await,
+        7
+    );
 }
 
 #[tokio::test]
@@ -180,9 +228,21 @@ async fn a_file_that_fails_leaves_the_old_template() {
     let version: i64 = one(&platform, "select version from _sandlot.template").await;
     for (sql, line, words) in [
         ("create table a ();\n\nselect\n  nonsense();", 4, "nonsense"),
-        ("create table a (i int);\ncopy a from stdin;\n1\nx\n\\.\n", 4, "invalid input syntax"),
-        ("create table a (i int unique);\ninsert into a values (1), (1)", 2, "duplicate key"),
-        ("create table a ();\ndo $$ begin commit; end $$", 2, "invalid transaction termination"),
+        (
+            "create table a (i int);\ncopy a from stdin;\n1\nx\n\\.\n",
+            4,
+            "invalid input syntax",
+        ),
+        (
+            "create table a (i int unique);\ninsert into a values (1), (1)",
+            2,
+            "duplicate key",
+        ),
+        (
+            "create table a ();\ndo $$ begin commit; end $$",
+            2,
+            "invalid transaction termination",
+        ),
         ("create table a ();\nrollback;", 2, "one transaction"),
         ("create schema shop;", 1, "schema shop"),
         ("\n\\i other.sql", 2, "psql"),
@@ -193,29 +253,61 @@ async fn a_file_that_fails_leaves_the_old_template() {
     ] {
         let error = load(&mut platform, sql, "bad.sql").await.unwrap_err();
         let text = error.to_string();
-        assert!(text.starts_with(&format!("line {line}: ")) && text.contains(words), "{sql}: {text}");
+        assert!(
+            text.starts_with(&format!("line {line}: ")) && text.contains(words),
+            "{sql}: {text}"
+        );
     }
     for (sql, words) in [
-        ("create table users (id int, email text)", "password_hash, role"),
+        (
+            "create table users (id int, email text)",
+            "password_hash, role",
+        ),
         ("create view users as select 1 as id", "no table"),
-        ("create table users (id int primary key, email text, password_hash text, role text)", "can't be added"),
-        ("create table users (id serial, email text, password_hash text, role text, age int not null)", "age"),
-        ("create table users (id serial, email text, password_hash text, role text check (role in ('boss', 'admin')))", "can't be added"),
+        (
+            "create table users (id int primary key, email text, password_hash text, role text)",
+            "can't be added",
+        ),
+        (
+            "create table users (id serial, email text, password_hash text, role text, age int not null)",
+            "age",
+        ),
+        (
+            "create table users (id serial, email text, password_hash text, role text check (role in ('boss', 'admin')))",
+            "can't be added",
+        ),
         ("create table _sandlot.mine ()", "schema _sandlot"),
-        ("do $$ begin create type _sandlot.mine as (a int); exception when others then null; end $$", "schema _sandlot"),
-        ("select set_config('role', 'sandlot_owner', true); create table public.a ()", ""),
+        (
+            "do $$ begin create type _sandlot.mine as (a int); exception when others then null; end $$",
+            "schema _sandlot",
+        ),
+        (
+            "select set_config('role', 'sandlot_owner', true); create table public.a ()",
+            "",
+        ),
     ] {
         let error = load(&mut platform, sql, "bad.sql").await.unwrap_err();
         assert!(error.to_string().contains(words), "{sql}: {error}");
     }
-    let needs_users = "create table users (id serial primary key, email text, password_hash text, role text);
+    let needs_users =
+        "create table users (id serial primary key, email text, password_hash text, role text);
         create table posts (author int not null references users)";
-    let error = load(&mut platform, needs_users, "bad.sql").await.unwrap_err();
+    let error = load(&mut platform, needs_users, "bad.sql")
+        .await
+        .unwrap_err();
     assert!(matches!(error, LoadError::Script(_)), "{error}");
-    assert!(error.to_string().contains("column \"author\" of table \"posts\""), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("column \"author\" of table \"posts\""),
+        "{error}"
+    );
 
     assert!(server.content("public").await == before);
-    assert_eq!(one::<i64>(&platform, "select version from _sandlot.template").await, version);
+    assert_eq!(
+        one::<i64>(&platform, "select version from _sandlot.template").await,
+        version
+    );
     let reader = server.connect_as("sandlot_reader").await;
     assert!(one::<i64>(&reader, "select count(*) from public.clients").await > 0);
 }
@@ -228,17 +320,26 @@ async fn what_leans_on_the_old_template_is_not_torn_down() {
         .batch_execute("create extension hstore schema public; create schema kept; create table kept.t (h public.hstore)")
         .await
         .unwrap();
-    let error = load(&mut platform, "create table a ()", "a.sql").await.unwrap_err();
+    let error = load(&mut platform, "create table a ()", "a.sql")
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("of schema kept"), "{error}");
-    platform.batch_execute("drop schema kept cascade").await.unwrap();
-    load(&mut platform, "create table a ()", "a.sql").await.unwrap();
+    platform
+        .batch_execute("drop schema kept cascade")
+        .await
+        .unwrap();
+    load(&mut platform, "create table a ()", "a.sql")
+        .await
+        .unwrap();
 }
 
 /// Loads every `.sql` file below the folder that `SANDLOT_TEMPLATES` names, clones it and certifies the clone.
 #[tokio::test]
 #[ignore = "needs a folder of templates: SANDLOT_TEMPLATES"]
 async fn a_folder_of_templates_is_loaded_and_cloned() {
-    let mut folders = vec![std::path::PathBuf::from(std::env::var("SANDLOT_TEMPLATES").unwrap())];
+    let mut folders = vec![std::path::PathBuf::from(
+        std::env::var("SANDLOT_TEMPLATES").unwrap(),
+    )];
     let server = Server::start().await;
     let mut platform = server.connect_as("sandlot").await;
     let mut loaded = 0;
@@ -250,7 +351,9 @@ async fn a_folder_of_templates_is_loaded_and_cloned() {
             } else if path.extension().is_some_and(|extension| extension == "sql") {
                 let sql = std::fs::read_to_string(&path).unwrap();
                 let name = path.file_name().unwrap().to_string_lossy().into_owned();
-                load(&mut platform, &sql, &name).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+                load(&mut platform, &sql, &name)
+                    .await
+                    .unwrap_or_else(|error| panic!("{name}: {error}"));
                 loaded += 1;
                 let (certificate, _) = certify(&server, &format!("copy_{loaded}")).await;
                 assert_green(&certificate);

@@ -213,7 +213,7 @@ pub fn positions(shown: &[Shown], columns: &[usize]) -> Option<Vec<usize>> {
 
 fn unquote(cell: &[u8]) -> String {
     let text = String::from_utf8_lossy(cell);
-    super::body::string_value(&text).unwrap_or_default()
+    super::json::string_value(&text).unwrap_or_default()
 }
 
 fn csv_field(out: &mut Vec<u8>, text: &[u8]) {

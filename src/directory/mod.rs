@@ -55,7 +55,8 @@ impl Directory {
 
     /// When a tenant will be removed, if its life is bounded.
     pub fn expiry(&self, tenant: &tenant::Model) -> Option<DateTime<Utc>> {
-        self.ttl.and_then(|ttl| tenant.created_at.checked_add_signed(ttl))
+        self.ttl
+            .and_then(|ttl| tenant.created_at.checked_add_signed(ttl))
     }
 
     /// Tenants whose time is over.

@@ -4,7 +4,7 @@ use postgres_types::{Kind as TypeKind, Type};
 use serde_json::value::RawValue;
 
 use crate::{
-    data::body::string_value,
+    data::json::string_value,
     problem::{Kind, Problem},
 };
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use crate::{
-    data::{body::string_value, plan::brief},
+    data::{json::string_value, plan::brief},
     problem::{Kind, Problem},
 };
 

@@ -175,7 +175,11 @@ impl Tenancy {
     /// Removes tenants whose time is over.
     async fn expire(&self) -> Result<(), Problem> {
         for tenant in self.directory.expired(Utc::now()).await? {
-            tracing::info!(tenant = tenant.id, schema = tenant.schema, "a tenant's time is over");
+            tracing::info!(
+                tenant = tenant.id,
+                schema = tenant.schema,
+                "a tenant's time is over"
+            );
             self.remove(&tenant).await?;
         }
         Ok(())
@@ -203,7 +207,9 @@ impl Tenancy {
         // Spares before tenants: one that is taken meanwhile is found among the tenants.
         let spares = spares::Entity::find().all(&self.db).await?;
         let tenants = tenant::Entity::find().all(&self.db).await?;
-        let of_spares = spares.into_iter().flat_map(|spare| [spare.schema, spare.role]);
+        let of_spares = spares
+            .into_iter()
+            .flat_map(|spare| [spare.schema, spare.role]);
         let of_tenants = tenants
             .into_iter()
             .flat_map(|tenant| [Some(tenant.schema), Some(tenant.role), tenant.spare])

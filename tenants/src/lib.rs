@@ -4,6 +4,7 @@ pub mod certify;
 mod cluster;
 mod connect;
 mod error;
+mod guard;
 mod handle;
 mod lease;
 pub mod names;

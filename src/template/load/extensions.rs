@@ -29,7 +29,15 @@ pub struct Brought {
 
 /// What a `create ..` or `drop ..` names an object of its own after.
 const KINDS: [&str; 9] = [
-    "function", "procedure", "aggregate", "table", "view", "type", "domain", "sequence", "index",
+    "function",
+    "procedure",
+    "aggregate",
+    "table",
+    "view",
+    "type",
+    "domain",
+    "sequence",
+    "index",
 ];
 
 impl Brought {
@@ -37,7 +45,11 @@ impl Brought {
     ///
     /// # Errors
     /// Why the platform's role can't make it, with what a superuser can do about it.
-    pub async fn make(&mut self, tx: &Transaction<'_>, wanted: &Extension) -> Result<Result<(), String>, tokio_postgres::Error> {
+    pub async fn make(
+        &mut self,
+        tx: &Transaction<'_>,
+        wanted: &Extension,
+    ) -> Result<Result<(), String>, tokio_postgres::Error> {
         if let Err(reason) = make(tx, &wanted.name).await? {
             return Ok(Err(reason));
         }
@@ -64,7 +76,11 @@ impl Brought {
                 )
         };
         if makes && statement.tokens.iter().take(4).any(routine) {
-            for token in statement.tokens.iter().filter(|token| token.kind == Kind::Text) {
+            for token in statement
+                .tokens
+                .iter()
+                .filter(|token| token.kind == Kind::Text)
+            {
                 let body = statement.text_of(*token);
                 let from = body.find(['\'', '$']).unwrap_or(0);
                 let from = if body[from..].starts_with('$') {
@@ -74,7 +90,12 @@ impl Brought {
                 };
                 let to = body.len().saturating_sub(from).max(from);
                 let inside = &body[from..to];
-                self.mend(inside, &statements::tokens(inside), token.start + from, &mut edits);
+                self.mend(
+                    inside,
+                    &statements::tokens(inside),
+                    token.start + from,
+                    &mut edits,
+                );
             }
             path(statement, &mut edits);
         }
@@ -93,9 +114,16 @@ impl Brought {
     }
 
     /// Finds `schema.name` where the name is one that an extension brought there.
-    fn mend(&mut self, text: &str, tokens: &[Token], offset: usize, edits: &mut Vec<(usize, usize, String)>) {
+    fn mend(
+        &mut self,
+        text: &str,
+        tokens: &[Token],
+        offset: usize,
+        edits: &mut Vec<(usize, usize, String)>,
+    ) {
         for (at, three) in tokens.windows(3).enumerate() {
-            let [schema, dot, name] = [0, 1, 2].map(|index| &text[three[index].start..three[index].end]);
+            let [schema, dot, name] =
+                [0, 1, 2].map(|index| &text[three[index].start..three[index].end]);
             if dot != "." {
                 continue;
             }
@@ -106,15 +134,24 @@ impl Brought {
                 Kind::Symbol => name.to_owned(),
                 kind => statements::name(name, kind),
             };
-            let before = at.checked_sub(1).map(|before| text[tokens[before].start..tokens[before].end].to_ascii_lowercase());
-            if before.as_deref() == Some(".") || !brought.contains(&name) || self.own.contains(&name) {
+            let before = at
+                .checked_sub(1)
+                .map(|before| text[tokens[before].start..tokens[before].end].to_ascii_lowercase());
+            if before.as_deref() == Some(".")
+                || !brought.contains(&name)
+                || self.own.contains(&name)
+            {
                 continue;
             }
             if before.is_some_and(|before| KINDS.contains(&before.as_str())) {
                 self.own.insert(name);
                 continue;
             }
-            edits.push((offset + three[0].start, offset + three[0].end, SCHEMA.to_owned()));
+            edits.push((
+                offset + three[0].start,
+                offset + three[0].end,
+                SCHEMA.to_owned(),
+            ));
         }
     }
 }
@@ -122,16 +159,29 @@ impl Brought {
 /// A routine that sets its own path to the template's schema goes on finding there what extensions bring.
 fn path(statement: &Statement<'_>, edits: &mut Vec<(usize, usize, String)>) {
     for at in 0..statement.tokens.len().saturating_sub(3) {
-        let Some(first) = statement.tokens.get(at + 3) else { return };
-        let sign = statement.text_of(statement.tokens[at + 2]).to_ascii_lowercase();
-        let value = statement.text_of(*first).trim_matches(['\'', '"']).to_lowercase();
-        if statement.has(at, &["set", "search_path"]) && matches!(sign.as_str(), "to" | "=") && value == super::super::SCHEMA {
+        let Some(first) = statement.tokens.get(at + 3) else {
+            return;
+        };
+        let sign = statement
+            .text_of(statement.tokens[at + 2])
+            .to_ascii_lowercase();
+        let value = statement
+            .text_of(*first)
+            .trim_matches(['\'', '"'])
+            .to_lowercase();
+        if statement.has(at, &["set", "search_path"])
+            && matches!(sign.as_str(), "to" | "=")
+            && value == super::super::SCHEMA
+        {
             edits.push((first.end, first.end, format!(", {SCHEMA}")));
         }
     }
 }
 
-async fn make(tx: &Transaction<'_>, name: &str) -> Result<Result<(), String>, tokio_postgres::Error> {
+async fn make(
+    tx: &Transaction<'_>,
+    name: &str,
+) -> Result<Result<(), String>, tokio_postgres::Error> {
     let found = tx
         .query_opt(
             "select n.nspname::text from pg_catalog.pg_extension e join pg_catalog.pg_namespace n on n.oid = e.extnamespace
@@ -158,7 +208,9 @@ async fn make(tx: &Transaction<'_>, name: &str) -> Result<Result<(), String>, to
         )
         .await?;
     let Some(row) = known else {
-        return Ok(Err(format!("extension {name} is not installed on the database server")));
+        return Ok(Err(format!(
+            "extension {name} is not installed on the database server"
+        )));
     };
     let (fixed, allowed): (Option<String>, bool) = (row.get(0), row.get(1));
     let target = match fixed.as_deref() {
@@ -172,7 +224,9 @@ async fn make(tx: &Transaction<'_>, name: &str) -> Result<Result<(), String>, to
     };
     let text = format!("create extension {} {target} cascade", quote_ident(name));
     if !allowed {
-        return Ok(Err(format!("extension {name} can be made by a superuser alone: {text}")));
+        return Ok(Err(format!(
+            "extension {name} can be made by a superuser alone: {text}"
+        )));
     }
     tx.batch_execute(&format!(
         "create schema if not exists {SCHEMA}; grant usage on schema {SCHEMA} to public; {text}"
@@ -183,7 +237,10 @@ async fn make(tx: &Transaction<'_>, name: &str) -> Result<Result<(), String>, to
 
 /// The path under which a file is run.
 pub fn search_path() -> String {
-    format!("set search_path = {}, {SCHEMA}", quote_literal(super::super::SCHEMA))
+    format!(
+        "set search_path = {}, {SCHEMA}",
+        quote_literal(super::super::SCHEMA)
+    )
 }
 
 const MEMBERS: &str = "select coalesce(
@@ -213,15 +270,27 @@ mod tests {
             own: HashSet::new(),
         };
         let statements = split(sql).unwrap();
-        statements.iter().map(|s| brought.rewrite(s).into_owned()).collect()
+        statements
+            .iter()
+            .map(|s| brought.rewrite(s).into_owned())
+            .collect()
     }
 
     #[test]
     fn names_of_what_extensions_brought_say_where_it_is() {
         for (sql, expected) in [
-            ("create table public.t (a public.citext, b public.other)", "create table public.t (a _extensions.citext, b public.other)"),
-            ("create index i on public.t using gin (a public.gin_trgm_ops)", "create index i on public.t using gin (a _extensions.gin_trgm_ops)"),
-            ("select a operator(public.=) 'public.citext'", "select a operator(_extensions.=) 'public.citext'"),
+            (
+                "create table public.t (a public.citext, b public.other)",
+                "create table public.t (a _extensions.citext, b public.other)",
+            ),
+            (
+                "create index i on public.t using gin (a public.gin_trgm_ops)",
+                "create index i on public.t using gin (a _extensions.gin_trgm_ops)",
+            ),
+            (
+                "select a operator(public.=) 'public.citext'",
+                "select a operator(_extensions.=) 'public.citext'",
+            ),
             ("select x.public.citext", "select x.public.citext"),
             (
                 "create function f() returns int language sql set search_path to 'public' as $$ select 'ä'::public.citext $$",
@@ -234,7 +303,8 @@ mod tests {
 
     #[test]
     fn objects_of_the_file_keep_their_names() {
-        let sql = "create function public.replace(int) returns int return 1; select public.replace(1)";
+        let sql =
+            "create function public.replace(int) returns int return 1; select public.replace(1)";
         assert_eq!(rewritten(sql)[1], "select public.replace(1)");
     }
 }

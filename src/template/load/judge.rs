@@ -43,7 +43,8 @@ pub fn judge(statement: &Statement<'_>) -> Verdict {
             _ => Verdict::Skip,
         },
         // Copies have their own owners and grants; a template has the platform's.
-        "grant" | "revoke" | "reassign" | "vacuum" | "analyze" | "checkpoint" | "deallocate" | "unlisten" => Verdict::Skip,
+        "grant" | "revoke" | "reassign" | "vacuum" | "analyze" | "checkpoint" | "deallocate"
+        | "unlisten" => Verdict::Skip,
         "prepare" | "discard" | "listen" | "load" => Verdict::Refuse(format!(
             "{} is about a session and not about a template",
             statement.word(0)
@@ -74,9 +75,9 @@ fn define(statement: &Statement<'_>) -> Verdict {
         (_, "extension") => Verdict::Skip,
         ("alter", _) if owner(statement) => Verdict::Skip,
         ("alter", "schema") => Verdict::Refuse(format!("the schema {SCHEMA} stays what it is")),
-        ("create", "subscription" | "server" | "foreign") | ("create", "event") => Verdict::Refuse(format!(
-            "{kind}: this reaches out of the template's schema, where no copy can follow"
-        )),
+        ("create", "subscription" | "server" | "foreign") | ("create", "event") => Verdict::Refuse(
+            format!("{kind}: this reaches out of the template's schema, where no copy can follow"),
+        ),
         _ => Verdict::Run,
     }
 }
@@ -101,7 +102,10 @@ fn set(statement: &Statement<'_>) -> Verdict {
 fn is_on(statement: &Statement<'_>) -> bool {
     let last = statement.tokens.last().copied();
     last.is_some_and(|token| {
-        let text = statement.text_of(token).trim_matches('\'').to_ascii_lowercase();
+        let text = statement
+            .text_of(token)
+            .trim_matches('\'')
+            .to_ascii_lowercase();
         matches!(text.as_str(), "on" | "true" | "yes" | "1" | "default")
     })
 }
@@ -146,11 +150,17 @@ fn after_if(statement: &Statement<'_>, at: usize) -> usize {
 }
 
 fn own_transaction() -> Verdict {
-    Verdict::Refuse("a template is loaded in one transaction; the file can't undo or keep a part of it".to_owned())
+    Verdict::Refuse(
+        "a template is loaded in one transaction; the file can't undo or keep a part of it"
+            .to_owned(),
+    )
 }
 
 fn switches_role() -> Verdict {
-    Verdict::Refuse("a template is loaded by the platform's role; write the dump with pg_dump --no-owner".to_owned())
+    Verdict::Refuse(
+        "a template is loaded by the platform's role; write the dump with pg_dump --no-owner"
+            .to_owned(),
+    )
 }
 
 fn roles() -> Verdict {
@@ -201,7 +211,11 @@ mod tests {
         ] {
             assert_eq!(verdict(sql), Verdict::Skip, "{sql}");
         }
-        for sql in ["set default_with_oids = false", "set local x.y to 'a'", "set standard_conforming_strings = on"] {
+        for sql in [
+            "set default_with_oids = false",
+            "set local x.y to 'a'",
+            "set standard_conforming_strings = on",
+        ] {
             assert_eq!(verdict(sql), Verdict::Set, "{sql}");
         }
         for sql in [
@@ -230,8 +244,16 @@ mod tests {
     fn extensions_are_told_with_the_schema_that_the_file_uses() {
         for (sql, name, schema) in [
             ("create extension citext", "citext", "public"),
-            ("CREATE EXTENSION IF NOT EXISTS \"uuid-ossp\" WITH SCHEMA extensions", "uuid-ossp", "extensions"),
-            ("create extension hstore version '1.8' cascade", "hstore", "public"),
+            (
+                "CREATE EXTENSION IF NOT EXISTS \"uuid-ossp\" WITH SCHEMA extensions",
+                "uuid-ossp",
+                "extensions",
+            ),
+            (
+                "create extension hstore version '1.8' cascade",
+                "hstore",
+                "public",
+            ),
         ] {
             let wanted = Extension {
                 name: name.to_owned(),

@@ -93,15 +93,19 @@ async fn replace(
     judged: &[(Statement<'_>, Verdict)],
     source: &str,
 ) -> Result<(), LoadError> {
-    tx.batch_execute("set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0")
-        .await?;
+    tx.batch_execute(
+        "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0",
+    )
+    .await?;
     record(tx, source).await?;
     empty(tx).await?;
     tx.batch_execute(&extensions::search_path()).await?;
     run(tx, judged).await?;
     // What the file has set ends with it.
-    tx.batch_execute("reset all; set local statement_timeout = 0; set local search_path = pg_catalog, pg_temp")
-        .await?;
+    tx.batch_execute(
+        "reset all; set local statement_timeout = 0; set local search_path = pg_catalog, pg_temp",
+    )
+    .await?;
     look_around(tx).await?;
     users::ensure(tx).await?.map_err(LoadError::Unfit)?;
     finish(tx).await?;
@@ -135,7 +139,8 @@ async fn empty(tx: &Transaction<'_>) -> Result<(), LoadError> {
             &[],
         )
         .await?;
-    let (owner, platform, tables): (String, String, Option<String>) = (row.get(0), row.get(1), row.get(2));
+    let (owner, platform, tables): (String, String, Option<String>) =
+        (row.get(0), row.get(1), row.get(2));
     if let Some(tables) = tables {
         // In the order in which copies lock them, so that a load and a copy wait for each other and do not meet.
         tx.batch_execute(&format!("lock table {tables} in access exclusive mode"))
@@ -189,7 +194,10 @@ async fn run(tx: &Transaction<'_>, judged: &[(Statement<'_>, Verdict)]) -> Resul
     Ok(())
 }
 
-const NONE: Vec<(&(dyn tokio_postgres::types::ToSql + Sync), tokio_postgres::types::Type)> = Vec::new();
+const NONE: Vec<(
+    &(dyn tokio_postgres::types::ToSql + Sync),
+    tokio_postgres::types::Type,
+)> = Vec::new();
 
 /// Settings of other versions of Postgres are no reason to refuse a dump.
 async fn set(tx: &Transaction<'_>, statement: &Statement<'_>) -> Result<(), tokio_postgres::Error> {
@@ -198,7 +206,8 @@ async fn set(tx: &Transaction<'_>, statement: &Statement<'_>) -> Result<(), toki
         Err(error) if error.as_db_error().is_none() => Err(error),
         Err(error) => {
             tracing::info!(line = statement.line, %error, "a setting of the file was passed over");
-            tx.batch_execute("rollback to setting; release setting").await
+            tx.batch_execute("rollback to setting; release setting")
+                .await
         }
         Ok(()) => tx.batch_execute("release setting").await,
     }
@@ -223,7 +232,9 @@ async fn look_around(tx: &Transaction<'_>) -> Result<(), LoadError> {
     }
     if let Some(row) = tx.query_opt(FOREIGN, &[]).await? {
         let what: String = row.get(0);
-        return Err(LoadError::Unfit(format!("{what} does not belong to the platform's role")));
+        return Err(LoadError::Unfit(format!(
+            "{what} does not belong to the platform's role"
+        )));
     }
     Ok(())
 }
@@ -232,7 +243,9 @@ async fn look_around(tx: &Transaction<'_>) -> Result<(), LoadError> {
 async fn finish(tx: &Transaction<'_>) -> Result<(), LoadError> {
     let reader = quote_ident(&format!(
         "{}_reader",
-        tx.query_one("select current_user::text", &[]).await?.get::<_, String>(0)
+        tx.query_one("select current_user::text", &[])
+            .await?
+            .get::<_, String>(0)
     ));
     // A view was made after what it reads, so this is the order in which they follow from each other.
     let relations = tx
@@ -246,15 +259,18 @@ async fn finish(tx: &Transaction<'_>) -> Result<(), LoadError> {
         )
         .await?;
     for row in &relations {
-        let (name, is_users, kind, populated): (String, bool, String, bool) = (row.get(0), row.get(1), row.get(2), row.get(3));
+        let (name, is_users, kind, populated): (String, bool, String, bool) =
+            (row.get(0), row.get(1), row.get(2), row.get(3));
         if kind == "m" && populated {
-            tx.batch_execute(&format!("refresh materialized view {name}")).await?;
+            tx.batch_execute(&format!("refresh materialized view {name}"))
+                .await?;
         }
         if kind != "v" {
             tx.batch_execute(&format!("analyze {name}")).await?;
         }
         if !is_users {
-            tx.batch_execute(&format!("grant select on {name} to {reader}")).await?;
+            tx.batch_execute(&format!("grant select on {name} to {reader}"))
+                .await?;
         }
     }
     let text = format!(
@@ -278,7 +294,9 @@ fn line(statement: &Statement<'_>, error: &tokio_postgres::Error) -> usize {
     // `COPY t, line 3, column a: ..`
     let row = statement.rows.and(db.where_()).and_then(|context| {
         let number = context.strip_prefix("COPY ")?.split_once(", line ")?.1;
-        let digits = number.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(number.len());
+        let digits = number
+            .find(|letter: char| !letter.is_ascii_digit())
+            .unwrap_or(number.len());
         number[..digits].parse::<usize>().ok()
     });
     statement.line + row.map_or(0, |row| statements::lines(statement.text) + row)

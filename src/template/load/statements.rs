@@ -48,8 +48,25 @@ pub struct Fault {
 
 /// Commands of `psql` that change nothing in the database.
 const IDLE_COMMANDS: [&str; 19] = [
-    "restrict", "unrestrict", "connect", "c", "encoding", "set", "unset", "echo", "qecho", "warn", "pset", "timing",
-    "conninfo", "t", "x", "a", "o", "r", "prompt",
+    "restrict",
+    "unrestrict",
+    "connect",
+    "c",
+    "encoding",
+    "set",
+    "unset",
+    "echo",
+    "qecho",
+    "warn",
+    "pset",
+    "timing",
+    "conninfo",
+    "t",
+    "x",
+    "a",
+    "o",
+    "r",
+    "prompt",
 ];
 
 /// Cuts `sql` into statements.
@@ -155,7 +172,10 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let (piece, end) = next(self.sql, at).ok_or_else(|| {
-                self.fault(at, "what begins here has no end: a quote or a comment".to_owned())
+                self.fault(
+                    at,
+                    "what begins here has no end: a quote or a comment".to_owned(),
+                )
             })?;
             self.at = end;
             let Piece::Token(kind) = piece else { continue };
@@ -177,7 +197,9 @@ impl<'a> Reader<'a> {
             match (kind, text) {
                 (Kind::Symbol, "(") => parentheses += 1,
                 (Kind::Symbol, ")") => parentheses = parentheses.saturating_sub(1),
-                (Kind::Word, word) if parentheses == 0 && makes_routine(&self.sql[begin..], &tokens) => {
+                (Kind::Word, word)
+                    if parentheses == 0 && makes_routine(&self.sql[begin..], &tokens) =>
+                {
                     // The same count that psql keeps of a body that is not a string.
                     match word.to_ascii_lowercase().as_str() {
                         "begin" => blocks += 1,
@@ -239,7 +261,8 @@ impl<'a> Reader<'a> {
         let line = rest.lines().next().unwrap_or_default();
         let word = line.split_whitespace().next().unwrap_or_default();
         if !between || !IDLE_COMMANDS.contains(&word) {
-            let what = format!("\\{word} is a command of psql and not SQL; take it out of the file");
+            let what =
+                format!("\\{word} is a command of psql and not SQL; take it out of the file");
             return Err(self.fault(self.at, what));
         }
         self.at += 1 + line.len();
@@ -280,7 +303,11 @@ fn makes_routine(text: &str, tokens: &[Token]) -> bool {
             .map(|token| text[token.start..token.end].to_ascii_lowercase())
             .unwrap_or_default()
     };
-    let at = if word(1) == "or" && word(2) == "replace" { 3 } else { 1 };
+    let at = if word(1) == "or" && word(2) == "replace" {
+        3
+    } else {
+        1
+    };
     word(0) == "create" && matches!(word(at).as_str(), "function" | "procedure")
 }
 
@@ -292,7 +319,10 @@ fn next(text: &str, at: usize) -> Option<(Piece, usize)> {
     let (piece, length) = match first {
         b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c => {
             let blank = |byte: &u8| !byte.is_ascii_whitespace() && *byte != 0x0b;
-            (Piece::Blank, bytes.iter().position(blank).unwrap_or(bytes.len()))
+            (
+                Piece::Blank,
+                bytes.iter().position(blank).unwrap_or(bytes.len()),
+            )
         }
         b'-' if rest.starts_with("--") => (Piece::Blank, rest.find('\n').unwrap_or(rest.len())),
         b'/' if rest.starts_with("/*") => (Piece::Blank, comment(rest)?),
@@ -335,7 +365,10 @@ fn operator(text: &str) -> usize {
         .bytes()
         .position(|byte| !is_operator(byte))
         .unwrap_or(text.len());
-    let comment = [text.find("--"), text.find("/*")].into_iter().flatten().min();
+    let comment = [text.find("--"), text.find("/*")]
+        .into_iter()
+        .flatten()
+        .min();
     comment.map_or(end, |comment| comment.min(end))
 }
 
@@ -454,7 +487,12 @@ mod tests {
         assert_eq!(found[0].rows, Some("1\t;'\n\\N\t\\\\.\n"));
         assert_eq!(found[1].text, "select 1");
         assert_eq!(found[2].rows, Some(""));
-        assert_eq!(split("select 1;\ncopy t from stdin;\n1\n").unwrap_err().line, 2);
+        assert_eq!(
+            split("select 1;\ncopy t from stdin;\n1\n")
+                .unwrap_err()
+                .line,
+            2
+        );
     }
 
     #[test]
@@ -474,7 +512,14 @@ mod tests {
 
     #[test]
     fn what_has_no_end_is_a_fault() {
-        for sql in ["select 'a", "select \"a", "/* a", "select $$ a", "select (1;", "select e'\\'"] {
+        for sql in [
+            "select 'a",
+            "select \"a",
+            "/* a",
+            "select $$ a",
+            "select (1;",
+            "select e'\\'",
+        ] {
             assert_eq!(split(&format!("\n{sql}")).unwrap_err().line, 2, "{sql}");
         }
         assert_eq!(texts(""), Vec::<&str>::new());

@@ -59,7 +59,10 @@ async fn try_out(tx: &Transaction<'_>) -> Result<Result<(), String>, tokio_postg
     // What a sequence has given is not taken back by a rollback.
     let sequence: Option<String> = tx.query_one(&format!("select {key}"), &[]).await?.get(0);
     let place = match &sequence {
-        Some(name) => Some(tx.query_one(&format!("select last_value, is_called from {name}"), &[]).await?),
+        Some(name) => Some(
+            tx.query_one(&format!("select last_value, is_called from {name}"), &[])
+                .await?,
+        ),
         None => None,
     };
     tx.batch_execute("savepoint try_users").await?;
@@ -73,16 +76,25 @@ async fn try_out(tx: &Transaction<'_>) -> Result<Result<(), String>, tokio_postg
              set constraints all immediate",
         )
         .await;
-    tx.batch_execute("rollback to try_users; release try_users").await?;
+    tx.batch_execute("rollback to try_users; release try_users")
+        .await?;
     if let (Some(name), Some(row)) = (sequence, place) {
         let (last, called): (i64, bool) = (row.get(0), row.get(1));
-        tx.query_one("select pg_catalog.setval($1::text::regclass, $2, $3)", &[&name, &last, &called])
-            .await?;
+        tx.query_one(
+            "select pg_catalog.setval($1::text::regclass, $2, $3)",
+            &[&name, &last, &called],
+        )
+        .await?;
     }
     match tried {
         Ok(()) => Ok(Ok(())),
         Err(error) => match error.as_db_error() {
-            Some(db) if db.code().code().starts_with("57") || *db.code() == SqlState::T_R_DEADLOCK_DETECTED => Err(error),
+            Some(db)
+                if db.code().code().starts_with("57")
+                    || *db.code() == SqlState::T_R_DEADLOCK_DETECTED =>
+            {
+                Err(error)
+            }
             Some(db) => Ok(Err(advice(&format!(
                 "a user of email, password_hash and role alone (admin, editor, viewer) can't be added: {}",
                 db.message()
