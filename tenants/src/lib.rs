@@ -24,7 +24,7 @@ mod weaknesses;
 pub use connect::Identity;
 pub use error::Error;
 pub use handle::Tenants;
-pub use lease::{Access, Lease};
+pub use lease::{Access, Lease, Watch};
 pub use pool::Stats;
 pub use provision::Fill;
 pub use roles::Orphans;
