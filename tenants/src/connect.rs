@@ -9,7 +9,7 @@ use tokio_postgres::{CancelToken, Client, Config, NoTls};
 
 use crate::{
     error::{self, Error},
-    names::quote_ident,
+    names::{EXTENSIONS, quote_ident},
     settings::{Credentials, Limits},
     statements::Statements,
 };
@@ -22,7 +22,7 @@ const LOGIN: Duration = Duration::from_secs(10);
 pub struct Identity {
     /// Login role.
     pub role: String,
-    /// The one schema in the session's `search_path`; empty for none.
+    /// The schema at the head of the session's `search_path`; empty for none.
     pub schema: String,
     /// Whether every transaction is read-only, whatever is asked for (the template's reader).
     pub read_only: bool,
@@ -162,7 +162,8 @@ fn tenant_settings(identity: &Identity, limits: &Limits) -> Vec<(&'static str, S
             if identity.schema.is_empty() {
                 String::new()
             } else {
-                quote_ident(&identity.schema)
+                // Extensions of a template are kept apart from it, and work without their schema's name.
+                format!("{}, {EXTENSIONS}", quote_ident(&identity.schema))
             },
         ),
         // The watchdog is the barrier; this one is for statements that outlive this process.

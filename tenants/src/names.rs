@@ -8,6 +8,9 @@ const STEM_BYTES: usize = 56;
 /// Lower-case base32 (RFC 4648 without padding): 26 characters carry 130 random bits.
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
+/// The schema that a template's extensions are in: everybody may use it, nobody but the platform may create in it.
+pub const EXTENSIONS: &str = "_extensions";
+
 /// The schema of a new tenant: the local part of `email` in lower case, other characters as `_`, then `_` and six digits.
 ///
 /// The stem is cut to 56 bytes; a leading `pg_`, which Postgres keeps for itself, gets a `_` in front.

@@ -25,6 +25,7 @@ use tokio_postgres::{Client, GenericClient, IsolationLevel, Transaction};
 
 use self::catalog::Catalog;
 use self::draft::{Draft, there};
+use crate::names::EXTENSIONS;
 
 /// A schema's copy as a list of statements.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -267,7 +268,7 @@ impl Script {
             String::new()
         };
         format!(
-            "set local search_path = {}, {shared}pg_catalog, pg_temp",
+            "set local search_path = {}, {shared}pg_catalog, {EXTENSIONS}, pg_temp",
             slot::ident(schema)
         )
     }

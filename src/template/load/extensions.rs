@@ -16,8 +16,7 @@ use super::{
     statements::{self, Kind, Statement, Token},
 };
 
-/// The schema that extensions are kept in, which everybody may use.
-pub const SCHEMA: &str = "_extensions";
+pub use tenants::names::EXTENSIONS as SCHEMA;
 
 /// What extensions bring, by the schema that the file names.
 #[derive(Default)]

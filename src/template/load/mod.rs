@@ -4,12 +4,16 @@
 //! (owners, grants, comments on the database), what no copy could follow is refused with the line that it stands on.
 
 use bytes::Bytes;
-use futures_util::{SinkExt as _, pin_mut};
+use futures_util::{SinkExt as _, TryStreamExt as _, pin_mut};
 use tenants::{
     names::{quote_ident, quote_literal},
     script::{self, Script},
 };
-use tokio_postgres::{Client, Transaction, error::ErrorPosition};
+use tokio_postgres::{
+    Client, Transaction,
+    error::ErrorPosition,
+    types::{ToSql, Type},
+};
 
 use self::{
     extensions::Brought,
@@ -130,6 +134,7 @@ async fn empty(tx: &Transaction<'_>) -> Result<(), LoadError> {
     let row = tx
         .query_one(
             "select pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(n.nspowner)), current_user::text,
+                 pg_catalog.obj_description(n.oid, 'pg_namespace'),
                  (select pg_catalog.string_agg('only public.' || pg_catalog.quote_ident(c.relname), ', '
                           order by c.relrowsecurity and c.relforcerowsecurity desc, c.relname collate \"C\")
                   from pg_catalog.pg_depend d join pg_catalog.pg_class c on c.oid = d.objid
@@ -139,8 +144,8 @@ async fn empty(tx: &Transaction<'_>) -> Result<(), LoadError> {
             &[],
         )
         .await?;
-    let (owner, platform, tables): (String, String, Option<String>) =
-        (row.get(0), row.get(1), row.get(2));
+    let (owner, platform): (String, String) = (row.get(0), row.get(1));
+    let (comment, tables): (Option<String>, Option<String>) = (row.get(2), row.get(3));
     if let Some(tables) = tables {
         // In the order in which copies lock them, so that a load and a copy wait for each other and do not meet.
         tx.batch_execute(&format!("lock table {tables} in access exclusive mode"))
@@ -157,7 +162,9 @@ async fn empty(tx: &Transaction<'_>) -> Result<(), LoadError> {
     let reader = quote_ident(&format!("{platform}_reader"));
     tx.batch_execute(&format!(
         "drop schema {SCHEMA} cascade; create schema {SCHEMA} authorization {owner};
-         revoke all on schema {SCHEMA} from public; grant usage on schema {SCHEMA} to {reader}"
+         revoke all on schema {SCHEMA} from public; grant usage on schema {SCHEMA} to {reader};
+         comment on schema {SCHEMA} is {}",
+        comment.map_or("null".to_owned(), |comment| quote_literal(&comment))
     ))
     .await?;
     Ok(())
@@ -182,7 +189,7 @@ async fn run(tx: &Transaction<'_>, judged: &[(Statement<'_>, Verdict)]) -> Resul
                 match statement.rows {
                     Some(rows) => copy(tx, &text, rows).await,
                     // One message of the extended protocol is one statement, whatever the reader took it for.
-                    None => tx.query_typed_raw(&text, NONE).await.map(drop),
+                    None => run_one(tx, &text).await,
                 }
             }
         };
@@ -194,10 +201,14 @@ async fn run(tx: &Transaction<'_>, judged: &[(Statement<'_>, Verdict)]) -> Resul
     Ok(())
 }
 
-const NONE: Vec<(
-    &(dyn tokio_postgres::types::ToSql + Sync),
-    tokio_postgres::types::Type,
-)> = Vec::new();
+/// Runs one statement and drops the rows that it gives.
+async fn run_one(tx: &Transaction<'_>, text: &str) -> Result<(), tokio_postgres::Error> {
+    let none: [(&(dyn ToSql + Sync), Type); 0] = [];
+    let rows = tx.query_typed_raw(text, none).await?;
+    pin_mut!(rows);
+    while rows.try_next().await?.is_some() {}
+    Ok(())
+}
 
 /// Settings of other versions of Postgres are no reason to refuse a dump.
 async fn set(tx: &Transaction<'_>, statement: &Statement<'_>) -> Result<(), tokio_postgres::Error> {
@@ -273,11 +284,6 @@ async fn finish(tx: &Transaction<'_>) -> Result<(), LoadError> {
                 .await?;
         }
     }
-    let text = format!(
-        "comment on schema {SCHEMA} is {}",
-        quote_literal("The template: what every copy starts from")
-    );
-    tx.batch_execute(&text).await?;
     Ok(())
 }
 
