@@ -7,6 +7,7 @@ mod accounts;
 mod auth;
 mod certificate;
 mod check;
+mod corpus;
 mod crud;
 mod graphql;
 mod isolation;
