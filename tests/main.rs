@@ -14,6 +14,7 @@ mod isolation;
 mod problems;
 mod reference;
 mod reports;
+mod reset;
 mod rubbish;
 mod spares;
 mod sql;

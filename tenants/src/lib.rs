@@ -30,7 +30,7 @@ pub use handle::Tenants;
 pub use lease::{Access, Lease, Watch};
 pub use pool::Stats;
 pub use provision::Fill;
-pub use reset::ResetReport;
+pub use reset::{ResetReport, Same};
 pub use roles::Orphans;
 pub use settings::{Credentials, Limits, Settings};
 pub use weaknesses::Weakness;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::BoxFuture;
 use tokio_postgres::Client;
 
 use crate::{
@@ -18,6 +19,10 @@ use crate::{
     rows::{self, Column},
     script::{self, Script},
 };
+
+/// Asked, in the transaction that made a fresh copy, whether the rows copied are still those of the version.
+pub type Same<'a> =
+    dyn for<'c> Fn(&'c Client) -> BoxFuture<'c, Result<bool, Error>> + Send + Sync + 'a;
 
 /// What a reset has done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,7 +72,7 @@ impl Tenants {
         template: &Digest,
         tables: Option<&[String]>,
         current: bool,
-        same: impl AsyncFn(&Client) -> Result<bool, Error>,
+        same: &Same<'_>,
     ) -> Result<ResetReport, script::Error> {
         if let Some(named) = tables {
             if !current {
@@ -250,7 +255,7 @@ impl Tenants {
         &self,
         identity: &Identity,
         script: &Script,
-        same: impl AsyncFn(&Client) -> Result<bool, Error>,
+        same: &Same<'_>,
     ) -> Result<ResetReport, script::Error> {
         let fresh = names::fresh_reset();
         let fill = self.copy_fresh(script, &fresh, &identity.role).await?;

@@ -107,7 +107,7 @@ impl Stage {
                 &self.template,
                 tables.as_deref(),
                 true,
-                async |_| Ok(true),
+                &|_| Box::pin(async { Ok(true) }),
             )
             .await
     }
