@@ -11,6 +11,7 @@ mod crud;
 mod graphql;
 mod isolation;
 mod problems;
+mod quota;
 mod reference;
 mod rubbish;
 mod spares;

@@ -7,6 +7,7 @@ mod error;
 mod guard;
 mod handle;
 mod lease;
+mod measure;
 pub mod names;
 mod pool;
 mod proof;
