@@ -9,6 +9,7 @@ mod certificate;
 mod check;
 mod crud;
 mod graphql;
+mod fairness;
 mod isolation;
 mod problems;
 mod quota;
