@@ -1,22 +1,31 @@
 //! The GraphQL surface over HTTP, on the CRM.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use hyper::Method;
 use sandlot::{
     auth::{
         caller::{Caller, Place, Role, Who},
         rights,
     },
+    data::{catalog::Catalog, plan::Rules},
     graphql,
 };
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Client, Server};
+use crate::harness::{Answer, Client, Server, Tenant};
 
 /// `docs/crm.graphql` is what an administrator meets; `UPDATE_DOCS=1` makes it anew.
 #[tokio::test]
 async fn the_schema_in_the_docs_is_the_one_served() {
     let server = Server::start().await;
     let tenant = server.tenant("docs").await;
+    let (catalog, rules) = met(&server, &tenant).await;
+    crate::reference::compare("crm.graphql", &graphql::sdl(catalog, &rules));
+}
+
+/// A tenant's catalog, and its administrator's rules.
+async fn met(server: &Server, tenant: &Tenant) -> (Arc<Catalog>, Rules) {
     let app = &server.app;
     let model = app.directory.by_key(&tenant.key).await.unwrap().unwrap();
     let caller = Caller {
@@ -29,8 +38,17 @@ async fn the_schema_in_the_docs_is_the_one_served() {
     };
     let (identity, _) = rights::place(&caller, &app.tenants).unwrap();
     let catalog = app.spine.catalog(&identity).await.unwrap();
-    let sdl = graphql::sdl(catalog, &rights::rules(&caller));
-    crate::reference::compare("crm.graphql", &sdl);
+    (catalog, rights::rules(&caller))
+}
+
+/// A tenant's catalog, and for each table the field that lists it and the name of its type.
+pub async fn shown(
+    server: &Server,
+    tenant: &Tenant,
+) -> (Arc<Catalog>, BTreeMap<String, (String, String)>) {
+    let (catalog, rules) = met(server, tenant).await;
+    let lists = graphql::lists(Arc::clone(&catalog), &rules);
+    (catalog, lists)
 }
 
 const PATH: &str = "/api/v1/graphql";

@@ -8,6 +8,7 @@ mod m0003_sessions;
 mod m0004_server;
 mod m0005_spares;
 mod m0010_quota;
+mod m0020_reports;
 
 /// Runs the platform's migrations, oldest first.
 pub struct Migrator;
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_server::Migration),
             Box::new(m0005_spares::Migration),
             Box::new(m0010_quota::Migration),
+            Box::new(m0020_reports::Migration),
         ]
     }
 }

@@ -28,6 +28,7 @@ pub use endpoint::{Graphql, PATH};
 
 use crate::data::catalog::Catalog;
 use crate::data::plan::Rules;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Rows of a list if nothing is said.
@@ -39,6 +40,19 @@ pub const MAX_LIMIT: u32 = 1000;
 /// The schema that a caller with these rules meets, in GraphQL's own language.
 pub fn sdl(catalog: Arc<Catalog>, rules: &Rules) -> String {
     sdl::write(&shape::Shape::new(catalog, rules))
+}
+
+/// For each table that the caller meets, the field that lists its rows and the name of its type.
+pub fn lists(catalog: Arc<Catalog>, rules: &Rules) -> BTreeMap<String, (String, String)> {
+    let shape = shape::Shape::new(catalog, rules);
+    let tables = shape.tables.iter();
+    tables
+        .filter_map(|table| {
+            let field = table.root(shape::Root::List)?.to_owned();
+            let name = shape.catalog.tables[table.position].name.clone();
+            Some((name, (field, table.name.clone())))
+        })
+        .collect()
 }
 
 #[cfg(test)]

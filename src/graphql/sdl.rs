@@ -2,8 +2,8 @@
 
 use super::shape::{Column, Relation, Root, SCALARS, Shape, Table, Ty};
 use super::{DEFAULT_LIMIT, MAX_LIMIT};
-use crate::data::json::write_string;
 use crate::data::catalog::TypeKind;
+use crate::data::json::write_string;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
