@@ -20,6 +20,7 @@ pub mod certificate;
 pub mod operations;
 mod progress;
 mod reset;
+pub mod quota;
 pub mod spares;
 mod steps;
 

@@ -8,6 +8,7 @@ mod guard;
 mod handle;
 mod lease;
 mod mark;
+mod measure;
 pub mod names;
 mod pool;
 mod proof;
