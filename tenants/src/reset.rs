@@ -3,9 +3,9 @@
 //! The rows of `users` stay in either case, for whoever registered must be able to sign in afterwards. A reset that is
 //! killed leaves a schema `reset_..` that nobody knows, or nothing; done again it completes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use tokio_postgres::Client;
+use tokio_postgres::{Client, error::SqlState};
 
 use crate::{
     Access, Identity, Tenants,
@@ -48,7 +48,22 @@ struct Target {
     name: String,
     oid: u32,
     columns: Vec<Column>,
+    /// The columns of its primary key.
+    key: Vec<String>,
+    /// The transactions whose rows in it are the template's; none if all rows have to be put back.
+    written: Option<String>,
 }
+
+/// What the transaction that put rows back was, and the stamp of the definitions behind it if that is another.
+struct Put {
+    written: String,
+    stamp: Option<i64>,
+}
+
+/// Most rows of a table of which only those that have changed are put back; beyond, all are in one stream.
+const MOST_SINGLE: i64 = 100_000;
+/// Most transactions that a table's rows may stem from.
+const MOST_WRITERS: usize = 8;
 
 impl Tenants {
     /// Brings a tenant back to the template: all of it, or the rows of the tables named.
@@ -127,22 +142,22 @@ impl Tenants {
             return Ok(Some(ResetReport::default()));
         }
         let names: Vec<String> = changes.tables.iter().map(|t| t.name.clone()).collect();
-        let stage = match names.is_empty() {
-            true => None,
-            false => Some(self.stage(identity, script, template, &names).await?),
-        };
-        let outcome = self
-            .put_back(&lease, identity, script, &changes, stage.as_ref())
-            .await;
-        if let Some(stage) = &stage {
-            self.drop_schema(&stage.schema).await;
-        }
-        let (written, stamp) = outcome?;
+        let put = self.put_back(&lease, identity, script, template, &changes);
+        let put = within(&lease, limit, put).await?;
         lease.finish();
-        let relations: Vec<String> = names.iter().chain(&changes.views).cloned().collect();
+        let written = |table: &Target| match &table.written {
+            Some(before) => format!("{before},{}", put.written),
+            None => put.written.clone(),
+        };
+        let relations: Vec<(&str, String)> = changes
+            .tables
+            .iter()
+            .map(|table| (table.name.as_str(), written(table)))
+            .chain(changes.views.iter().map(|view| (view.as_str(), put.written.clone())))
+            .collect();
         let platform = self.platform().await?;
-        let stamp = changes.sound.then_some(stamp);
-        mark::renew(&*platform, &identity.schema, &relations, &written, stamp).await?;
+        let stamp = put.stamp.filter(|_| changes.sound);
+        mark::renew(&*platform, &identity.schema, &relations, stamp).await?;
         platform.finish();
         Ok(Some(ResetReport {
             whole: false,
@@ -153,96 +168,75 @@ impl Tenants {
         }))
     }
 
-    /// Copies the rows of some tables to where the tenant may read them, and nobody else but the platform.
-    async fn stage(
-        &self,
-        identity: &Identity,
-        script: &Script,
-        template: &Digest,
-        tables: &[String],
-    ) -> Result<Stage, script::Error> {
-        let fill = self.begin_fill(&identity.role).await?;
-        script.hold_template(&*fill).await?;
-        let schema = names::fresh_reset();
-        let columns = rows::columns(&*fill, script.source(), tables).await?;
-        let mut text = format!(
-            "create schema {stage} authorization {owner}; grant usage on schema {stage} to {role}",
-            stage = quote_ident(&schema),
-            owner = quote_ident(&self.owner_role()),
-            role = quote_ident(&identity.role),
-        );
-        for (table, columns) in &columns {
-            // A change of the template's rows since the digest shows here, and not in the tenant's certificate.
-            let hash = rows::hash(script, table, columns);
-            let found: (i64, String) = {
-                let row = fill.query_typed_one(&hash, &[]).await?;
-                (row.try_get(0)?, row.try_get(1)?)
-            };
-            let known = template.tables.get(table);
-            if known.is_none_or(|known| (known.rows, &known.hash) != (found.0, &found.1)) {
-                return Err(script::Error::Stale);
-            }
-            text.push_str(&rows::stage(script, &schema, table, columns, &identity.role));
-        }
-        text.push_str(&script.force_again());
-        fill.batch_execute(&text).await?;
-        fill.commit_alone().await?;
-        Ok(Stage {
-            schema,
-            columns: columns.into_iter().collect(),
-        })
-    }
-
-    /// The tenant's own session empties its tables and fills them from the staged rows, all or nothing.
+    /// The tenant's own session takes out what is not the template's and takes in what is, all or nothing.
+    ///
+    /// Rows stream from the platform's session to the tenant's: nothing is made that somebody would have to clean up.
     async fn put_back(
         &self,
         lease: &Lease,
         identity: &Identity,
         script: &Script,
+        template: &Digest,
         changes: &Changes,
-        stage: Option<&Stage>,
-    ) -> Result<(String, i64), script::Error> {
+    ) -> Result<Put, script::Error> {
         let schema = &identity.schema;
-        let work = async {
-            let mut text = rows::Put::begin(schema);
-            if let Some(stage) = stage {
-                let oids: Vec<u32> = changes.tables.iter().map(|t| t.oid).collect();
-                let keys = rows::keys(&**lease, &oids).await?;
-                let quiet = rows::quiet(&**lease, &oids).await?;
-                text.unbind(&keys);
-                for target in &changes.tables {
-                    let theirs = stage.columns.get(&target.name).map(Vec::as_slice);
-                    let theirs = theirs.unwrap_or_default();
-                    if !rows::fit(&target.columns, theirs) {
-                        return Err(unfit(&format!(
-                            "table {} has other columns than in the template; reset all tables",
-                            target.name
-                        )));
-                    }
-                    text.empty(schema, &target.name);
-                }
-                for target in &changes.tables {
-                    let forced = script.is_forced(&target.name);
-                    text.fill(schema, target.oid, &target.name, &target.columns, &stage.schema, &quiet, forced);
-                }
-                text.bind(&keys);
+        let platform = self.platform().await?;
+        let oids: Vec<u32> = changes.tables.iter().map(|t| t.oid).collect();
+        let bulk = changes.tables.iter().any(|t| t.written.is_none());
+        let ready = async {
+            let keys = rows::keys(&**lease, &oids, bulk).await?;
+            let quiet = rows::quiet(&**lease, &oids).await?;
+            let mut before = rows::settings(schema);
+            before.push_str(&rows::unbind(&keys));
+            let mut after = String::new();
+            for target in &changes.tables {
+                let forced = script.is_forced(&target.name);
+                let (off, on) = rows::hush(target.oid, schema, &target.name, &quiet, forced);
+                before.push_str(&off);
+                after.push_str(&on);
             }
-            for (name, value, called) in &changes.sequences {
-                text.set_back(schema, name, *value, *called);
-            }
-            for view in &changes.views {
-                text.refresh(schema, view);
-            }
-            lease.batch_execute(&text.end()).await?;
-            let stamp = script::stamp(&**lease, schema).await?;
-            let written: String = lease
-                .query_one("select pg_current_xact_id()::xid::text", &[])
-                .await?
-                .try_get(0)?;
-            lease.commit().await?;
-            Ok((written, stamp))
+            after.push_str(&rows::bind(&keys));
+            lease.batch_execute(&before).await?;
+            Ok::<_, script::Error>((keys.is_empty() && quiet.is_empty(), after))
         };
-        within(lease, self.settings().limits.statement, work).await
+        let (source, (untouched, mut after)) =
+            futures_util::future::try_join(open(&platform, script, template, changes), ready).await?;
+        for target in &changes.tables {
+            let theirs = source.get(&target.name).map(Vec::as_slice).unwrap_or_default();
+            let some = match &target.written {
+                None => {
+                    lease.batch_execute(&rows::empty(schema, &target.name)).await?;
+                    None
+                }
+                Some(written) => {
+                    let missing = rows::missing(&platform, lease, schema, script, &target.name, &target.key, written);
+                    Some(missing.await?)
+                }
+            };
+            rows::pour(&platform, lease, schema, script, &target.name, theirs, some.as_deref()).await?;
+        }
+        // The rows of a table that hides them from its owner were shown for this transaction alone.
+        platform.rollback().await?;
+        platform.finish();
+        for (name, value, called) in &changes.sequences {
+            after.push_str(&rows::set_back(schema, name, *value, *called));
+        }
+        for view in &changes.views {
+            after.push_str(&rows::refresh(schema, view));
+        }
+        lease.batch_execute(&after).await?;
+        let written: String = lease
+            .query_typed_one("select pg_catalog.pg_current_xact_id()::xid::text", &[])
+            .await?
+            .try_get(0)?;
+        let forced = changes.tables.iter().any(|t| script.is_forced(&t.name));
+        let stamp = if untouched && !forced && !bulk && changes.views.is_empty() {
+            None
+        } else {
+            Some(script::stamp(&**lease, schema).await?)
+        };
+        lease.commit().await?;
+        Ok(Put { written, stamp })
     }
 
     /// Makes a fresh copy beside the old one, carries the users over, and lets the two change names.
@@ -316,7 +310,7 @@ impl Tenants {
             let stamp = within(&lease, self.settings().limits.statement, work).await?;
             lease.finish();
             let platform = self.platform().await?;
-            mark::renew(&*platform, &identity.schema, &[], "", Some(stamp)).await?;
+            mark::renew(&*platform, &identity.schema, &[], Some(stamp)).await?;
             platform.finish();
         }
         if there.is_some() {
@@ -341,9 +335,9 @@ impl Tenants {
                 return Ok(None);
             };
             let quiet = rows::quiet(&*lease, &[oid]).await?;
-            let mut put = rows::Put::begin(fresh);
-            put.quietly(oid, fresh, "users", &quiet, &text);
-            lease.batch_execute(&put.end()).await?;
+            let (off, on) = rows::hush(oid, fresh, "users", &quiet, false);
+            let text = format!("{}{off}{text}{on}", rows::settings(fresh));
+            lease.batch_execute(&text).await?;
             let count: i64 = lease
                 .query_one(&format!("select count(*) from {}.users", quote_ident(fresh)), &[])
                 .await?
@@ -358,7 +352,7 @@ impl Tenants {
         };
         lease.finish();
         let platform = self.platform().await?;
-        mark::renew(&*platform, fresh, &[], "", Some(stamp)).await?;
+        mark::renew(&*platform, fresh, &[], Some(stamp)).await?;
         platform.finish();
         Ok(u64::try_from(count).ok())
     }
@@ -405,12 +399,6 @@ impl Tenants {
     }
 }
 
-/// Rows of the template, where a tenant can read them.
-struct Stage {
-    schema: String,
-    columns: std::collections::HashMap<String, Vec<Column>>,
-}
-
 /// Runs work of ours on a tenant's session, and ends it from outside at the limit (I4).
 pub(crate) async fn within<T>(
     lease: &Lease,
@@ -419,6 +407,48 @@ pub(crate) async fn within<T>(
 ) -> Result<T, script::Error> {
     let work = async { Ok::<_, Error>(work.await) };
     lease.run(limit, work).await?
+}
+
+/// Holds the template's tables in a transaction of the platform, makes sure of their rows, and gives their columns.
+async fn open(
+    platform: &Lease,
+    script: &Script,
+    template: &Digest,
+    changes: &Changes,
+) -> Result<BTreeMap<String, Vec<Column>>, script::Error> {
+    let names: Vec<String> = changes.tables.iter().map(|t| t.name.clone()).collect();
+    platform.begin().await?;
+    if names.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    platform
+        .batch_execute(&rows::hold(script, &names))
+        .await
+        .map_err(|error| match error.code() {
+            Some(&SqlState::UNDEFINED_TABLE) => script::Error::Stale,
+            _ => error.into(),
+        })?;
+    let columns = rows::columns(&**platform, script.source(), &names).await?;
+    for target in &changes.tables {
+        let Some(theirs) = columns.get(&target.name) else {
+            return Err(script::Error::Stale);
+        };
+        if !rows::fit(&target.columns, theirs) {
+            return Err(unfit(&format!(
+                "table {} has other columns than in the template; reset all tables",
+                target.name
+            )));
+        }
+        // A change of the template's rows since the digest shows here, and not in the tenant's certificate.
+        let hash = rows::hash(script, &target.name, theirs);
+        let found = platform.query_typed_one(&hash, &[]).await?;
+        let found: (i64, String) = (found.try_get(0)?, found.try_get(1)?);
+        let known = template.tables.get(&target.name);
+        if known.is_none_or(|known| (known.rows, &known.hash) != (found.0, &found.1)) {
+            return Err(script::Error::Stale);
+        }
+    }
+    Ok(columns)
 }
 
 /// Looks, as the tenant, for what is not as in the template; none if definitions have changed and all is wanted.
@@ -474,10 +504,22 @@ async fn find(
     };
     let targets = plain
         .iter()
-        .map(|name| Target {
-            name: name.clone(),
-            oid: found[name].oid,
-            columns: columns.remove(name).unwrap_or_default(),
+        .map(|name| {
+            let relation = &found[name];
+            let few = counts.get(name).is_some_and(|(rows, foreign)| {
+                *rows <= MOST_SINGLE && *foreign <= rows / 4
+            });
+            let written = mark
+                .filter(|_| few && !relation.key.is_empty())
+                .map(|mark| mark.written(name))
+                .filter(|written| written.matches(',').count() + 1 < MOST_WRITERS);
+            Target {
+                name: name.clone(),
+                oid: relation.oid,
+                columns: columns.remove(name).unwrap_or_default(),
+                key: relation.key.clone(),
+                written: written.map(str::to_owned),
+            }
         })
         .collect();
     let owners: Option<Vec<u32>> = tables.map(|_| oids.clone());

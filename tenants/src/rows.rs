@@ -1,11 +1,13 @@
-//! Rows of tables on their way from the template to a tenant: which there are, where they wait, how they get in.
+//! Rows of tables on their way from the template to a tenant: which there are, what stands in their way, how they get in.
 //!
 //! Everything here is asked under the search path `pg_catalog`, on either side.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use bytes::{Bytes, BytesMut};
+use futures_util::{SinkExt as _, TryStreamExt as _, pin_mut};
 use serde_json::Value;
-use tokio_postgres::GenericClient;
+use tokio_postgres::{Client, GenericClient};
 
 use crate::{
     certify::{self, Digest},
@@ -13,13 +15,16 @@ use crate::{
     script::{Error, Script},
 };
 
+/// How many bytes of rows are sent at a time.
+const CHUNK: usize = 1 << 16;
+
 /// A column of a table.
 #[derive(Clone, Debug)]
 pub(crate) struct Column {
     name: String,
     type_name: String,
-    /// Whether the type is one of the schema's own, so that its values travel as text.
-    own: bool,
+    /// Whether its values are numbers that print as names.
+    alias: bool,
     generated: bool,
 }
 
@@ -28,6 +33,8 @@ pub(crate) struct Relation {
     pub(crate) oid: u32,
     /// Whether it is a materialized view.
     pub(crate) view: bool,
+    /// The columns of its primary key; none if there is none to go by.
+    pub(crate) key: Vec<String>,
 }
 
 /// A foreign key that is taken off while rows are put back.
@@ -49,8 +56,10 @@ pub(crate) async fn relations(
 ) -> Result<BTreeMap<String, Relation>, Error> {
     let rows = client
         .query(
-            "select relname::text, oid, relkind = 'm' from pg_class
-             where relname = any($1::name[]) and relkind in ('r', 'm')
+            "select relname::text, c.oid, relkind = 'm', array(select attname::text from pg_index i
+                     join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any(i.indkey)
+                     where i.indrelid = c.oid and indisprimary and indisvalid order by attname)
+             from pg_class c where relname = any($1::name[]) and relkind in ('r', 'm')
                and relnamespace = (select oid from pg_namespace where nspname = $2::name)",
             &[&names, &schema],
         )
@@ -60,6 +69,7 @@ pub(crate) async fn relations(
             let relation = Relation {
                 oid: row.try_get(1)?,
                 view: row.try_get(2)?,
+                key: row.try_get(3)?,
             };
             Ok((row.try_get(0)?, relation))
         })
@@ -86,9 +96,9 @@ pub(crate) async fn counts(
             ));
         }
         parts.push(format!(
-            "select {}::text, count(*), count(*) filter (where xmin <> {}::xid) from {}{relation}",
+            "select {}::text, count(*), count(*) filter (where {}) from {}{relation}",
             quote_literal(name),
-            quote_literal(written),
+            foreign(written),
             if *view { "" } else { "only " }
         ));
     }
@@ -107,6 +117,57 @@ pub(crate) async fn counts(
     counts
 }
 
+/// The condition for a row that none of the transactions wrote.
+fn foreign(written: &str) -> String {
+    let writers = written.split(',');
+    let conditions: Vec<String> = writers
+        .map(|writer| format!("xmin <> {}::xid", quote_literal(writer)))
+        .collect();
+    conditions.join(" and ")
+}
+
+/// Takes the rows out of a tenant's table that are not the template's, and finds where the rows are that it lacks.
+///
+/// What these transactions wrote is the template's; the rest is told apart by the primary key.
+pub(crate) async fn missing(
+    from: &Client,
+    to: &Client,
+    schema: &str,
+    script: &Script,
+    table: &str,
+    key: &[String],
+    written: &str,
+) -> Result<Vec<String>, Error> {
+    let key: Vec<String> = key.iter().map(|c| quote_ident(c)).collect();
+    let (key, table) = (key.join(", "), quote_ident(table));
+    let kept = format!("{}.{table}", quote_ident(schema));
+    to.batch_execute(&format!("delete from only {kept} where {}", foreign(written)))
+        .await?;
+    let intact = to
+        .query_typed(&format!("select format('%s', row({key})) from only {kept}"), &[])
+        .await?;
+    let intact: HashSet<&str> = intact
+        .iter()
+        .map(|row| row.try_get(0))
+        .collect::<Result<_, _>>()?;
+    let all = from
+        .query_typed(
+            &format!(
+                "select format('%s', row({key})), ctid::text from only {}.{table}",
+                quote_ident(script.source())
+            ),
+            &[],
+        )
+        .await?;
+    let mut missing = Vec::new();
+    for row in &all {
+        if !intact.contains(row.try_get::<_, &str>(0)?) {
+            missing.push(row.try_get(1)?);
+        }
+    }
+    Ok(missing)
+}
+
 /// The columns of tables, in their order.
 pub(crate) async fn columns(
     client: &impl GenericClient,
@@ -116,9 +177,7 @@ pub(crate) async fn columns(
     let rows = client
         .query(
             "select c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod),
-                    t.typnamespace = c.relnamespace and not exists (select from pg_depend e
-                        where e.classid = 'pg_type'::regclass and e.deptype = 'e'
-                          and e.objid in (t.oid, t.typelem)),
+                    t.typnamespace = 'pg_catalog'::regnamespace and t.typname ~ '^reg',
                     a.attgenerated <> ''
              from pg_class c left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
                  left join pg_type t on t.oid = a.atttypid
@@ -135,7 +194,7 @@ pub(crate) async fn columns(
             list.push(Column {
                 name,
                 type_name: row.try_get(2)?,
-                own: row.try_get(3)?,
+                alias: row.try_get(3)?,
                 generated: row.try_get(4)?,
             });
         }
@@ -165,48 +224,98 @@ pub(crate) fn hash(script: &Script, table: &str, columns: &[Column]) -> String {
     certify::hash_rows(script.source(), table, "only ", &columns)
 }
 
-/// The statements that copy a table of the template to where a role may read it.
-pub(crate) fn stage(
-    script: &Script,
+/// The statements that keep the template's tables as they are, for one moment's rows of them.
+pub(crate) fn hold(script: &Script, tables: &[String]) -> String {
+    let mut text =
+        "set transaction isolation level repeatable read; set local search_path = pg_catalog, pg_temp; \
+         set local synchronize_seqscans = off"
+            .to_owned();
+    for table in tables {
+        let name = format!("{}.{}", quote_ident(script.source()), quote_ident(table));
+        text.push_str(&match script.is_forced(table) {
+            true => format!("; alter table only {name} no force row level security"),
+            false => format!("; lock table only {name} in access share mode"),
+        });
+    }
+    text
+}
+
+/// Streams the rows of a table of the template into the tenant's table of the same name.
+///
+/// All of them, or those at the places given. They go as text, which the types of either side print and read, so a type of the template's becomes one of the tenant's.
+pub(crate) async fn pour(
+    from: &Client,
+    to: &Client,
     schema: &str,
+    script: &Script,
     table: &str,
     columns: &[Column],
-    role: &str,
-) -> String {
+    some: Option<&[String]>,
+) -> Result<(), Error> {
+    let some = match some {
+        Some([]) => return Ok(()),
+        Some(places) => {
+            let places = quote_literal(&format!("{{\"{}\"}}", places.join("\",\"")));
+            format!(" where ctid = any({places}::tid[])")
+        }
+        None => String::new(),
+    };
     let values: Vec<String> = stored(columns)
         .map(|c| {
             let name = quote_ident(&c.name);
-            match (script.is_nulled(table, &c.name), c.own) {
-                (true, true) => format!("null::text as {name}"),
-                (true, false) => format!("null::{} as {name}", c.type_name),
-                (false, true) => as_text(&name),
+            match (script.is_nulled(table, &c.name), c.alias) {
+                (true, _) => "null".to_owned(),
+                // By number, since the name may be one that the tenant can't look up.
+                (false, true) => format!("{name}::oid"),
                 (false, false) => name,
             }
         })
         .collect();
-    let target = format!("{}.{}", quote_ident(schema), quote_ident(table));
-    format!(
-        "; create unlogged table {target} as select {} from only {}.{}; grant select on {target} to {}",
-        values.join(", "),
-        quote_ident(script.source()),
-        quote_ident(table),
-        quote_ident(role)
-    )
+    let names: Vec<String> = stored(columns).map(|c| quote_ident(&c.name)).collect();
+    let list = match names.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", names.join(", ")),
+    };
+    let (source, table) = (quote_ident(script.source()), quote_ident(table));
+    let rows = from
+        .copy_out(&format!(
+            "copy (select {} from only {source}.{table}{some}) to stdout",
+            values.join(", ")
+        ))
+        .await?;
+    let sink = to
+        .copy_in::<_, Bytes>(&format!("copy {}.{table}{list} from stdin", quote_ident(schema)))
+        .await?;
+    pin_mut!(rows, sink);
+    let mut chunk = BytesMut::with_capacity(CHUNK);
+    while let Some(row) = rows.try_next().await? {
+        chunk.extend_from_slice(&row);
+        if chunk.len() >= CHUNK {
+            sink.send(chunk.split().freeze()).await?;
+        }
+    }
+    sink.send(chunk.freeze()).await?;
+    sink.finish().await?;
+    Ok(())
 }
 
-/// The foreign keys of tables, and those that refer to them.
-pub(crate) async fn keys(client: &impl GenericClient, tables: &[u32]) -> Result<Vec<Key>, Error> {
+/// The foreign keys that refer to tables, and with `all` their own.
+pub(crate) async fn keys(
+    client: &impl GenericClient,
+    tables: &[u32],
+    all: bool,
+) -> Result<Vec<Key>, Error> {
     let rows = client
         .query(
             "with recursive key as (
                  select k.oid, k.conparentid from pg_depend d join pg_constraint k on k.oid = d.objid
                  where d.classid = 'pg_constraint'::regclass and d.refclassid = 'pg_class'::regclass
-                   and d.refobjid = any($1::oid[]) and k.contype = 'f'
+                   and d.refobjid = any($1::oid[]) and k.contype = 'f' and ($2 or k.confrelid = any($1))
                  union select p.oid, p.conparentid from key join pg_constraint p on p.oid = key.conparentid)
              select k.conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(k.oid),
                     obj_description(k.oid, 'pg_constraint')
              from key join pg_constraint k using (oid) where k.conparentid = 0 order by 1, 2",
-            &[&tables],
+            &[&tables, &all],
         )
         .await?;
     rows.iter()
@@ -226,9 +335,9 @@ pub(crate) async fn quiet(client: &impl GenericClient, tables: &[u32]) -> Result
     let rows = client
         .query(
             "select tgrelid, 'trigger ' || quote_ident(tgname), tgenabled::text from pg_trigger
-             where tgrelid = any($1::oid[]) and not tgisinternal and tgenabled <> 'D'
+             where tgrelid = any($1::oid[]) and not tgisinternal and tgenabled <> 'D' and tgtype & (4 | 8 | 32) <> 0
              union all select ev_class, 'rule ' || quote_ident(rulename), ev_enabled::text from pg_rewrite
-             where ev_class = any($1::oid[]) and rulename <> '_RETURN' and ev_enabled <> 'D'",
+             where ev_class = any($1::oid[]) and ev_type in ('3', '4') and ev_enabled <> 'D'",
             &[&tables],
         )
         .await?;
@@ -392,131 +501,69 @@ pub(crate) async fn carry(
     Ok(Some((text, target.oid)))
 }
 
-/// Statements that put rows into a tenant's tables, collected and then run as one message.
-pub(crate) struct Put(String);
+/// The settings under which rows are put in: what is called on the way finds the schema's own names.
+pub(crate) fn settings(schema: &str) -> String {
+    format!(
+        "set local search_path = pg_catalog, {}, {EXTENSIONS}, pg_temp; set local client_min_messages = warning;",
+        quote_ident(schema)
+    )
+}
 
-impl Put {
-    /// What is called on the way finds the schema's own names, and rows keep the order in which they lie.
-    pub(crate) fn begin(schema: &str) -> Self {
-        Self(format!(
-            "set local search_path = pg_catalog, {}, {EXTENSIONS}, pg_temp; set local synchronize_seqscans = off; \
-             set local client_min_messages = warning;",
-            quote_ident(schema)
-        ))
-    }
+/// The statements that take foreign keys off.
+pub(crate) fn unbind(keys: &[Key]) -> String {
+    keys.iter()
+        .map(|key| format!("alter table {} drop constraint {};", key.table, key.name))
+        .collect()
+}
 
-    pub(crate) fn unbind(&mut self, keys: &[Key]) {
-        for key in keys {
-            self.0
-                .push_str(&format!("alter table {} drop constraint {};", key.table, key.name));
-        }
-    }
-
-    pub(crate) fn empty(&mut self, schema: &str, table: &str) {
-        self.0.push_str(&format!(
-            "truncate only {}.{};",
-            quote_ident(schema),
-            quote_ident(table)
-        ));
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    pub(crate) fn fill(
-        &mut self,
-        schema: &str,
-        oid: u32,
-        table: &str,
-        columns: &[Column],
-        stage: &str,
-        quiet: &Quiet,
-        forced: bool,
-    ) {
-        let (mut names, mut values) = (Vec::new(), Vec::new());
-        for column in stored(columns) {
-            let name = quote_ident(&column.name);
-            values.push(match column.own {
-                true => format!("{name}::{}", column.type_name),
-                false => name.clone(),
+/// The statements that put foreign keys on again, and check all rows by them.
+pub(crate) fn bind(keys: &[Key]) -> String {
+    keys.iter()
+        .map(|key| {
+            let Key { table, name, .. } = key;
+            let comment = key.comment.as_ref().map(|comment| {
+                format!("comment on constraint {name} on {table} is {};", quote_literal(comment))
             });
-            names.push(name);
-        }
-        let target = format!("{}.{}", quote_ident(schema), quote_ident(table));
-        let list = match names.is_empty() {
-            true => String::new(),
-            false => format!(" ({}) overriding system value", names.join(", ")),
-        };
-        let mut text = format!(
-            "insert into {target}{list} select {} from {}.{};",
-            values.join(", "),
-            quote_ident(stage),
-            quote_ident(table)
-        );
-        if forced {
-            text = format!(
-                "alter table only {target} no force row level security; {text} \
-                 alter table only {target} force row level security;"
-            );
-        }
-        self.quietly(oid, schema, table, quiet, &text);
-    }
+            format!(
+                "alter table {table} add constraint {name} {};{}",
+                key.definition,
+                comment.unwrap_or_default()
+            )
+        })
+        .collect()
+}
 
-    /// Runs `text` while the table's triggers and rules are off.
-    pub(crate) fn quietly(&mut self, oid: u32, schema: &str, table: &str, quiet: &Quiet, text: &str) {
-        let table = format!("{}.{}", quote_ident(schema), quote_ident(table));
-        let none = Vec::new();
-        let quiet = quiet.get(&oid).unwrap_or(&none);
-        for (off, _) in quiet {
-            self.0.push_str(&format!("alter table only {table} {off};"));
-        }
-        self.0.push_str(text);
-        for (_, on) in quiet {
-            self.0.push_str(&format!("alter table only {table} {on};"));
-        }
-    }
+/// The statement that empties a table.
+pub(crate) fn empty(schema: &str, table: &str) -> String {
+    format!("truncate only {}.{};", quote_ident(schema), quote_ident(table))
+}
 
-    pub(crate) fn bind(&mut self, keys: &[Key]) {
-        for key in keys {
-            self.0.push_str(&format!(
-                "alter table {} add constraint {} {};",
-                key.table, key.name, key.definition
-            ));
-            if let Some(comment) = &key.comment {
-                self.0.push_str(&format!(
-                    "comment on constraint {} on {} is {};",
-                    key.name,
-                    key.table,
-                    quote_literal(comment)
-                ));
-            }
-        }
+/// The statements that turn a table's triggers and rules off, and on again.
+pub(crate) fn hush(oid: u32, schema: &str, table: &str, quiet: &Quiet, forced: bool) -> (String, String) {
+    let table = format!("{}.{}", quote_ident(schema), quote_ident(table));
+    let (mut off, mut on) = (String::new(), String::new());
+    for (disable, enable) in quiet.get(&oid).into_iter().flatten() {
+        off.push_str(&format!("alter table only {table} {disable};"));
+        on.push_str(&format!("alter table only {table} {enable};"));
     }
+    if forced {
+        off.push_str(&format!("alter table only {table} no force row level security;"));
+        on.push_str(&format!("alter table only {table} force row level security;"));
+    }
+    (off, on)
+}
 
-    pub(crate) fn set_back(&mut self, schema: &str, sequence: &str, value: i64, called: bool) {
-        let name = format!("{}.{}", quote_ident(schema), quote_ident(sequence));
-        self.0.push_str(&format!(
-            "select setval({}::regclass, {value}, {called});",
-            quote_literal(&name)
-        ));
-    }
+/// The statement that sets a sequence back.
+pub(crate) fn set_back(schema: &str, sequence: &str, value: i64, called: bool) -> String {
+    let name = format!("{}.{}", quote_ident(schema), quote_ident(sequence));
+    format!("select setval({}::regclass, {value}, {called});", quote_literal(&name))
+}
 
-    pub(crate) fn refresh(&mut self, schema: &str, view: &str) {
-        self.0.push_str(&format!(
-            "refresh materialized view {}.{};",
-            quote_ident(schema),
-            quote_ident(view)
-        ));
-    }
-
-    pub(crate) fn end(self) -> String {
-        self.0
-    }
+/// The statement that fills a materialized view again.
+pub(crate) fn refresh(schema: &str, view: &str) -> String {
+    format!("refresh materialized view {}.{};", quote_ident(schema), quote_ident(view))
 }
 
 fn stored(columns: &[Column]) -> impl Iterator<Item = &Column> {
     columns.iter().filter(|c| !c.generated)
-}
-
-/// A value as the text that its type prints, which no cast of the schema's can stand in for; a null stays one.
-fn as_text(name: &str) -> String {
-    format!("(case when {name} is distinct from null then pg_catalog.format('%s', {name}) end) as {name}")
 }
