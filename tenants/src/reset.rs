@@ -99,20 +99,18 @@ impl Tenants {
             }
         }
         if current {
-            let platform = self.platform().await?;
-            let mark = Mark::read(&*platform, &identity.schema).await?;
-            platform.finish();
-            if mark.is_some() || tables.is_some() {
-                match self
-                    .reset_rows(identity, script, template, tables, mark.as_ref())
-                    .await
+            match self.reset_rows(identity, script, template, tables).await {
+                Ok(Some(report)) => return Ok(report),
+                // The rows in the template are not those of the digest.
+                Err(script::Error::Stale) if tables.is_none() => {}
+                // Something of the tenant's stands in the way: a right it has taken from itself, a row it has locked.
+                Err(script::Error::Postgres(error))
+                    if tables.is_none() && error.as_db_error().is_some() =>
                 {
-                    Ok(Some(report)) => return Ok(report),
-                    // The rows in the template are not those of the digest.
-                    Err(script::Error::Stale) if tables.is_none() => {}
-                    Err(error) => return Err(error),
-                    Ok(None) => {}
+                    tracing::info!(schema = identity.schema, %error, "rows could not be put back");
                 }
+                Err(error) => return Err(error),
+                Ok(None) => {}
             }
         }
         self.reset_whole(identity, script, same).await
@@ -125,15 +123,22 @@ impl Tenants {
         script: &Script,
         template: &Digest,
         tables: Option<&[String]>,
-        mark: Option<&Mark>,
     ) -> Result<Option<ResetReport>, script::Error> {
         let limit = self.settings().limits.statement;
+        let platform = self.platform().await?;
+        let mark = Mark::read(&*platform, &identity.schema).await?;
+        if mark.is_none() && tables.is_none() {
+            platform.finish();
+            return Ok(None);
+        }
         let lease = self.lease(identity, Access::Write).await?;
         let work = async {
             lease.begin().await?;
-            find(&lease, &identity.schema, script, template, tables, mark).await
+            find(&platform, &lease, &identity.schema, script, template, tables, mark.as_ref()).await
         };
-        let Some(changes) = within(&lease, limit, work).await? else {
+        let changes = within(&lease, limit, work).await?;
+        platform.finish();
+        let Some(changes) = changes else {
             return Ok(None);
         };
         if changes.tables.is_empty() && changes.sequences.is_empty() && changes.views.is_empty() {
@@ -453,6 +458,7 @@ async fn open(
 
 /// Looks, as the tenant, for what is not as in the template; none if definitions have changed and all is wanted.
 async fn find(
+    platform: &Lease,
     lease: &Lease,
     schema: &str,
     script: &Script,
@@ -460,29 +466,38 @@ async fn find(
     tables: Option<&[String]>,
     mark: Option<&Mark>,
 ) -> Result<Option<Changes>, script::Error> {
-    let stamp = script::stamp(&**lease, schema).await?;
-    let sound = mark.is_some_and(|mark| mark.stamp == stamp);
-    if !sound && tables.is_none() {
-        return Ok(None);
-    }
     let mut names: Vec<String> = match tables {
         Some(named) => named.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect(),
         None => template.tables.keys().cloned().collect(),
     };
-    let found = rows::relations(&**lease, schema, &names).await?;
+    let counting = async {
+        lease
+            .batch_execute("set local search_path = pg_catalog, pg_temp")
+            .await?;
+        let found = rows::relations(&**lease, schema, &names).await?;
+        let asked: Vec<(&str, bool, &str)> = found
+            .iter()
+            .filter_map(|(name, relation)| Some((name.as_str(), relation.view, mark?.written(name))))
+            .collect();
+        let counts = rows::counts(&**lease, schema, script, &asked).await?;
+        Ok((found, counts))
+    };
+    // The catalogs are as well read from the other side: nothing of the tenant's runs for it.
+    let (stamp, (found, mut counts)) =
+        futures_util::future::try_join(script::stamp(&**platform, schema), counting).await?;
+    let sound = mark.is_some_and(|mark| mark.stamp == stamp);
+    if !sound && tables.is_none() {
+        return Ok(None);
+    }
+    if !sound {
+        // A table that was made anew says nothing by who wrote its rows.
+        counts.clear();
+    }
     names.retain(|name| found.contains_key(name));
     if let Some(named) = tables
         && let Some(lost) = named.iter().find(|name| !found.contains_key(*name))
     {
         return Err(unfit(&format!("there is no table {lost} any more; reset all tables")));
-    }
-    let mut counts = std::collections::HashMap::new();
-    if let Some(mark) = mark.filter(|_| sound) {
-        let asked: Vec<(&str, bool, &str)> = names
-            .iter()
-            .map(|name| (name.as_str(), found[name].view, mark.written(name)))
-            .collect();
-        counts = rows::counts(&**lease, schema, script, &asked).await?;
     }
     let moved = |name: &String| {
         let known = template.tables.get(name).map(|known| known.rows);

@@ -55,9 +55,6 @@ async fn everything_can_be_put_back() {
     let mut changed = 0;
     for table in &tables {
         let table = names::quote_ident(table);
-        if stage.try_run(&format!("alter table {table} disable rule all")).await.is_ok() {
-            unreachable!("there is no such statement");
-        }
         let rows: i64 = stage.one(&format!("select count(*) from {table}")).await;
         if rows > 0 && stage.try_run(&format!("begin; set constraints all deferred; delete from {table}; commit")).await.is_ok() {
             changed += 1;
@@ -77,6 +74,7 @@ async fn changed_definitions_call_for_a_fresh_copy() {
     stage.run("insert into users (id, email, password_hash, role) values (41, 'ann@example.org', 'h', 'admin')").await;
     for change in [
         "drop table goods cascade",
+        "revoke all on quiet from current_user",
         "alter table goods add column mine int; create table own (id int)",
         "drop function note cascade",
         "create function lower(text) returns text language sql as 'select 1/0 || $1'",
