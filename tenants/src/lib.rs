@@ -18,6 +18,7 @@ mod roles;
 mod rows;
 pub mod script;
 mod settings;
+mod snapshot;
 mod statements;
 mod superuser;
 mod watchdog;

@@ -134,7 +134,16 @@ impl Tenants {
         let lease = self.lease(identity, Access::Write).await?;
         let work = async {
             lease.begin().await?;
-            find(&platform, &lease, &identity.schema, script, template, tables, mark.as_ref()).await
+            find(
+                &platform,
+                &lease,
+                &identity.schema,
+                script,
+                template,
+                tables,
+                mark.as_ref(),
+            )
+            .await
         };
         let changes = within(&lease, limit, work).await?;
         platform.finish();
@@ -158,7 +167,12 @@ impl Tenants {
             .tables
             .iter()
             .map(|table| (table.name.as_str(), written(table)))
-            .chain(changes.views.iter().map(|view| (view.as_str(), put.written.clone())))
+            .chain(
+                changes
+                    .views
+                    .iter()
+                    .map(|view| (view.as_str(), put.written.clone())),
+            )
             .collect();
         let platform = self.platform().await?;
         let stamp = put.stamp.filter(|_| changes.sound);
@@ -205,20 +219,43 @@ impl Tenants {
             Ok::<_, script::Error>((keys.is_empty() && quiet.is_empty(), after))
         };
         let (source, (untouched, mut after)) =
-            futures_util::future::try_join(open(&platform, script, template, changes), ready).await?;
+            futures_util::future::try_join(open(&platform, script, template, changes), ready)
+                .await?;
         for target in &changes.tables {
-            let theirs = source.get(&target.name).map(Vec::as_slice).unwrap_or_default();
+            let theirs = source
+                .get(&target.name)
+                .map(Vec::as_slice)
+                .unwrap_or_default();
             let some = match &target.written {
                 None => {
-                    lease.batch_execute(&rows::empty(schema, &target.name)).await?;
+                    lease
+                        .batch_execute(&rows::empty(schema, &target.name))
+                        .await?;
                     None
                 }
                 Some(written) => {
-                    let missing = rows::missing(&platform, lease, schema, script, &target.name, &target.key, written);
+                    let missing = rows::missing(
+                        &platform,
+                        lease,
+                        schema,
+                        script,
+                        &target.name,
+                        &target.key,
+                        written,
+                    );
                     Some(missing.await?)
                 }
             };
-            rows::pour(&platform, lease, schema, script, &target.name, theirs, some.as_deref()).await?;
+            rows::pour(
+                &platform,
+                lease,
+                schema,
+                script,
+                &target.name,
+                theirs,
+                some.as_deref(),
+            )
+            .await?;
         }
         // The rows of a table that hides them from its owner were shown for this transaction alone.
         platform.rollback().await?;
@@ -336,7 +373,8 @@ impl Tenants {
             lease
                 .batch_execute("set local search_path = pg_catalog, pg_temp")
                 .await?;
-            let Some((text, oid)) = rows::carry(&*lease, &identity.schema, fresh, "users").await? else {
+            let Some((text, oid)) = rows::carry(&*lease, &identity.schema, fresh, "users").await?
+            else {
                 return Ok(None);
             };
             let quiet = rows::quiet(&*lease, &[oid]).await?;
@@ -344,7 +382,10 @@ impl Tenants {
             let text = format!("{}{off}{text}{on}", rows::settings(fresh));
             lease.batch_execute(&text).await?;
             let count: i64 = lease
-                .query_one(&format!("select count(*) from {}.users", quote_ident(fresh)), &[])
+                .query_one(
+                    &format!("select count(*) from {}.users", quote_ident(fresh)),
+                    &[],
+                )
                 .await?
                 .try_get(0)?;
             let stamp = script::stamp(&*lease, fresh).await?;
@@ -392,7 +433,10 @@ impl Tenants {
             lease.begin().await?;
             mark::forget(&*lease, schema).await?;
             lease
-                .batch_execute(&format!("drop schema if exists {} cascade", quote_ident(schema)))
+                .batch_execute(&format!(
+                    "drop schema if exists {} cascade",
+                    quote_ident(schema)
+                ))
                 .await?;
             lease.commit().await?;
             lease.finish();
@@ -467,7 +511,12 @@ async fn find(
     mark: Option<&Mark>,
 ) -> Result<Option<Changes>, script::Error> {
     let mut names: Vec<String> = match tables {
-        Some(named) => named.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect(),
+        Some(named) => named
+            .iter()
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .cloned()
+            .collect(),
         None => template.tables.keys().cloned().collect(),
     };
     let counting = async {
@@ -477,7 +526,9 @@ async fn find(
         let found = rows::relations(&**lease, schema, &names).await?;
         let asked: Vec<(&str, bool, &str)> = found
             .iter()
-            .filter_map(|(name, relation)| Some((name.as_str(), relation.view, mark?.written(name))))
+            .filter_map(|(name, relation)| {
+                Some((name.as_str(), relation.view, mark?.written(name)))
+            })
             .collect();
         let counts = rows::counts(&**lease, schema, script, &asked).await?;
         Ok((found, counts))
@@ -497,7 +548,9 @@ async fn find(
     if let Some(named) = tables
         && let Some(lost) = named.iter().find(|name| !found.contains_key(*name))
     {
-        return Err(unfit(&format!("there is no table {lost} any more; reset all tables")));
+        return Err(unfit(&format!(
+            "there is no table {lost} any more; reset all tables"
+        )));
     }
     let moved = |name: &String| {
         let known = template.tables.get(name).map(|known| known.rows);
@@ -521,9 +574,9 @@ async fn find(
         .iter()
         .map(|name| {
             let relation = &found[name];
-            let few = counts.get(name).is_some_and(|(rows, foreign)| {
-                *rows <= MOST_SINGLE && *foreign <= rows / 4
-            });
+            let few = counts
+                .get(name)
+                .is_some_and(|(rows, foreign)| *rows <= MOST_SINGLE && *foreign <= rows / 4);
             let written = mark
                 .filter(|_| few && !relation.key.is_empty())
                 .map(|mark| mark.written(name))

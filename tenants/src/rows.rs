@@ -141,10 +141,16 @@ pub(crate) async fn missing(
     let key: Vec<String> = key.iter().map(|c| quote_ident(c)).collect();
     let (key, table) = (key.join(", "), quote_ident(table));
     let kept = format!("{}.{table}", quote_ident(schema));
-    to.batch_execute(&format!("delete from only {kept} where {}", foreign(written)))
-        .await?;
+    to.batch_execute(&format!(
+        "delete from only {kept} where {}",
+        foreign(written)
+    ))
+    .await?;
     let intact = to
-        .query_typed(&format!("select format('%s', row({key})) from only {kept}"), &[])
+        .query_typed(
+            &format!("select format('%s', row({key})) from only {kept}"),
+            &[],
+        )
         .await?;
     let intact: HashSet<&str> = intact
         .iter()
@@ -284,7 +290,10 @@ pub(crate) async fn pour(
         ))
         .await?;
     let sink = to
-        .copy_in::<_, Bytes>(&format!("copy {}.{table}{list} from stdin", quote_ident(schema)))
+        .copy_in::<_, Bytes>(&format!(
+            "copy {}.{table}{list} from stdin",
+            quote_ident(schema)
+        ))
         .await?;
     pin_mut!(rows, sink);
     let mut chunk = BytesMut::with_capacity(CHUNK);
@@ -458,8 +467,14 @@ pub(crate) async fn carry(
     let Some(target) = relations(client, to, &name).await?.remove(table) else {
         return Ok(None);
     };
-    let theirs = columns(client, from, &name).await?.remove(table).unwrap_or_default();
-    let ours = columns(client, to, &name).await?.remove(table).unwrap_or_default();
+    let theirs = columns(client, from, &name)
+        .await?
+        .remove(table)
+        .unwrap_or_default();
+    let ours = columns(client, to, &name)
+        .await?
+        .remove(table)
+        .unwrap_or_default();
     let shared: Vec<&Column> = stored(&ours)
         .filter(|c| theirs.iter().any(|t| t.name == c.name))
         .collect();
@@ -522,7 +537,10 @@ pub(crate) fn bind(keys: &[Key]) -> String {
         .map(|key| {
             let Key { table, name, .. } = key;
             let comment = key.comment.as_ref().map(|comment| {
-                format!("comment on constraint {name} on {table} is {};", quote_literal(comment))
+                format!(
+                    "comment on constraint {name} on {table} is {};",
+                    quote_literal(comment)
+                )
             });
             format!(
                 "alter table {table} add constraint {name} {};{}",
@@ -535,11 +553,21 @@ pub(crate) fn bind(keys: &[Key]) -> String {
 
 /// The statement that empties a table.
 pub(crate) fn empty(schema: &str, table: &str) -> String {
-    format!("truncate only {}.{};", quote_ident(schema), quote_ident(table))
+    format!(
+        "truncate only {}.{};",
+        quote_ident(schema),
+        quote_ident(table)
+    )
 }
 
 /// The statements that turn a table's triggers and rules off, and on again.
-pub(crate) fn hush(oid: u32, schema: &str, table: &str, quiet: &Quiet, forced: bool) -> (String, String) {
+pub(crate) fn hush(
+    oid: u32,
+    schema: &str,
+    table: &str,
+    quiet: &Quiet,
+    forced: bool,
+) -> (String, String) {
     let table = format!("{}.{}", quote_ident(schema), quote_ident(table));
     let (mut off, mut on) = (String::new(), String::new());
     for (disable, enable) in quiet.get(&oid).into_iter().flatten() {
@@ -547,8 +575,12 @@ pub(crate) fn hush(oid: u32, schema: &str, table: &str, quiet: &Quiet, forced: b
         on.push_str(&format!("alter table only {table} {enable};"));
     }
     if forced {
-        off.push_str(&format!("alter table only {table} no force row level security;"));
-        on.push_str(&format!("alter table only {table} force row level security;"));
+        off.push_str(&format!(
+            "alter table only {table} no force row level security;"
+        ));
+        on.push_str(&format!(
+            "alter table only {table} force row level security;"
+        ));
     }
     (off, on)
 }
@@ -556,12 +588,19 @@ pub(crate) fn hush(oid: u32, schema: &str, table: &str, quiet: &Quiet, forced: b
 /// The statement that sets a sequence back.
 pub(crate) fn set_back(schema: &str, sequence: &str, value: i64, called: bool) -> String {
     let name = format!("{}.{}", quote_ident(schema), quote_ident(sequence));
-    format!("select setval({}::regclass, {value}, {called});", quote_literal(&name))
+    format!(
+        "select setval({}::regclass, {value}, {called});",
+        quote_literal(&name)
+    )
 }
 
 /// The statement that fills a materialized view again.
 pub(crate) fn refresh(schema: &str, view: &str) -> String {
-    format!("refresh materialized view {}.{};", quote_ident(schema), quote_ident(view))
+    format!(
+        "refresh materialized view {}.{};",
+        quote_ident(schema),
+        quote_ident(view)
+    )
 }
 
 fn stored(columns: &[Column]) -> impl Iterator<Item = &Column> {
