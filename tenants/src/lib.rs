@@ -15,7 +15,6 @@ mod remove;
 pub mod replay;
 mod reset;
 mod roles;
-mod rows;
 pub mod script;
 mod settings;
 mod snapshot;

@@ -3,10 +3,14 @@
 //! The rows of `users` stay in either case, for whoever registered must be able to sign in afterwards. A reset that is
 //! killed leaves a schema `reset_..` that nobody knows, or nothing; done again it completes.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod changes;
+mod look;
+mod put;
+mod rows;
 
-use tokio_postgres::{Client, error::SqlState};
+use tokio_postgres::Client;
 
+use self::changes::{Target, find};
 use crate::{
     Access, Identity, Tenants,
     certify::Digest,
@@ -15,7 +19,6 @@ use crate::{
     mark::{self, Mark},
     names::{self, quote_ident},
     provision::Fill,
-    rows::{self, Column},
     script::{self, Script},
 };
 
@@ -33,37 +36,6 @@ pub struct ResetReport {
     /// How many users were carried over to the new tables; none if they could not be, or had not to be.
     pub users: Option<u64>,
 }
-
-/// What of a tenant is not as in the template.
-struct Changes {
-    tables: Vec<Target>,
-    sequences: Vec<(String, i64, bool)>,
-    views: Vec<String>,
-    /// Whether the definitions are as they were when the copy was made.
-    sound: bool,
-}
-
-/// A table whose rows are to be put back.
-struct Target {
-    name: String,
-    oid: u32,
-    columns: Vec<Column>,
-    /// The columns of its primary key.
-    key: Vec<String>,
-    /// The transactions whose rows in it are the template's; none if all rows have to be put back.
-    written: Option<String>,
-}
-
-/// What the transaction that put rows back was, and the stamp of the definitions behind it if that is another.
-struct Put {
-    written: String,
-    stamp: Option<i64>,
-}
-
-/// Most rows of a table of which only those that have changed are put back; beyond, all are in one stream.
-const MOST_SINGLE: i64 = 100_000;
-/// Most transactions that a table's rows may stem from.
-const MOST_WRITERS: usize = 8;
 
 impl Tenants {
     /// Brings a tenant back to the template: all of it, or the rows of the tables named.
@@ -187,100 +159,6 @@ impl Tenants {
         }))
     }
 
-    /// The tenant's own session takes out what is not the template's and takes in what is, all or nothing.
-    ///
-    /// Rows stream from the platform's session to the tenant's: nothing is made that somebody would have to clean up.
-    async fn put_back(
-        &self,
-        lease: &Lease,
-        identity: &Identity,
-        script: &Script,
-        template: &Digest,
-        changes: &Changes,
-    ) -> Result<Put, script::Error> {
-        let schema = &identity.schema;
-        let platform = self.platform().await?;
-        let oids: Vec<u32> = changes.tables.iter().map(|t| t.oid).collect();
-        let bulk = changes.tables.iter().any(|t| t.written.is_none());
-        let ready = async {
-            let keys = rows::keys(&**lease, &oids, bulk).await?;
-            let quiet = rows::quiet(&**lease, &oids).await?;
-            let mut before = rows::settings(schema);
-            before.push_str(&rows::unbind(&keys));
-            let mut after = String::new();
-            for target in &changes.tables {
-                let forced = script.is_forced(&target.name);
-                let (off, on) = rows::hush(target.oid, schema, &target.name, &quiet, forced);
-                before.push_str(&off);
-                after.push_str(&on);
-            }
-            after.push_str(&rows::bind(&keys));
-            lease.batch_execute(&before).await?;
-            Ok::<_, script::Error>((keys.is_empty() && quiet.is_empty(), after))
-        };
-        let (source, (untouched, mut after)) =
-            futures_util::future::try_join(open(&platform, script, template, changes), ready)
-                .await?;
-        for target in &changes.tables {
-            let theirs = source
-                .get(&target.name)
-                .map(Vec::as_slice)
-                .unwrap_or_default();
-            let some = match &target.written {
-                None => {
-                    lease
-                        .batch_execute(&rows::empty(schema, &target.name))
-                        .await?;
-                    None
-                }
-                Some(written) => {
-                    let missing = rows::missing(
-                        &platform,
-                        lease,
-                        schema,
-                        script,
-                        &target.name,
-                        &target.key,
-                        written,
-                    );
-                    Some(missing.await?)
-                }
-            };
-            rows::pour(
-                &platform,
-                lease,
-                schema,
-                script,
-                &target.name,
-                theirs,
-                some.as_deref(),
-            )
-            .await?;
-        }
-        // The rows of a table that hides them from its owner were shown for this transaction alone.
-        platform.rollback().await?;
-        platform.finish();
-        for (name, value, called) in &changes.sequences {
-            after.push_str(&rows::set_back(schema, name, *value, *called));
-        }
-        for view in &changes.views {
-            after.push_str(&rows::refresh(schema, view));
-        }
-        lease.batch_execute(&after).await?;
-        let written: String = lease
-            .query_typed_one("select pg_catalog.pg_current_xact_id()::xid::text", &[])
-            .await?
-            .try_get(0)?;
-        let forced = changes.tables.iter().any(|t| script.is_forced(&t.name));
-        let stamp = if untouched && !forced && !bulk && changes.views.is_empty() {
-            None
-        } else {
-            Some(script::stamp(&**lease, schema).await?)
-        };
-        lease.commit().await?;
-        Ok(Put { written, stamp })
-    }
-
     /// Makes a fresh copy beside the old one, carries the users over, and lets the two change names.
     async fn reset_whole(
         &self,
@@ -377,7 +255,7 @@ impl Tenants {
             else {
                 return Ok(None);
             };
-            let quiet = rows::quiet(&*lease, &[oid]).await?;
+            let quiet = look::quiet(&*lease, &[oid]).await?;
             let (off, on) = rows::hush(oid, fresh, "users", &quiet, false);
             let text = format!("{}{off}{text}{on}", rows::settings(fresh));
             lease.batch_execute(&text).await?;
@@ -456,149 +334,6 @@ pub(crate) async fn within<T>(
 ) -> Result<T, script::Error> {
     let work = async { Ok::<_, Error>(work.await) };
     lease.run(limit, work).await?
-}
-
-/// Holds the template's tables in a transaction of the platform, makes sure of their rows, and gives their columns.
-async fn open(
-    platform: &Lease,
-    script: &Script,
-    template: &Digest,
-    changes: &Changes,
-) -> Result<BTreeMap<String, Vec<Column>>, script::Error> {
-    let names: Vec<String> = changes.tables.iter().map(|t| t.name.clone()).collect();
-    platform.begin().await?;
-    if names.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    platform
-        .batch_execute(&rows::hold(script, &names))
-        .await
-        .map_err(|error| match error.code() {
-            Some(&SqlState::UNDEFINED_TABLE) => script::Error::Stale,
-            _ => error.into(),
-        })?;
-    let columns = rows::columns(&**platform, script.source(), &names).await?;
-    for target in &changes.tables {
-        let Some(theirs) = columns.get(&target.name) else {
-            return Err(script::Error::Stale);
-        };
-        if !rows::fit(&target.columns, theirs) {
-            return Err(unfit(&format!(
-                "table {} has other columns than in the template; reset all tables",
-                target.name
-            )));
-        }
-        // A change of the template's rows since the digest shows here, and not in the tenant's certificate.
-        let hash = rows::hash(script, &target.name, theirs);
-        let found = platform.query_typed_one(&hash, &[]).await?;
-        let found: (i64, String) = (found.try_get(0)?, found.try_get(1)?);
-        let known = template.tables.get(&target.name);
-        if known.is_none_or(|known| (known.rows, &known.hash) != (found.0, &found.1)) {
-            return Err(script::Error::Stale);
-        }
-    }
-    Ok(columns)
-}
-
-/// Looks, as the tenant, for what is not as in the template; none if definitions have changed and all is wanted.
-async fn find(
-    platform: &Lease,
-    lease: &Lease,
-    schema: &str,
-    script: &Script,
-    template: &Digest,
-    tables: Option<&[String]>,
-    mark: Option<&Mark>,
-) -> Result<Option<Changes>, script::Error> {
-    let mut names: Vec<String> = match tables {
-        Some(named) => named
-            .iter()
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .cloned()
-            .collect(),
-        None => template.tables.keys().cloned().collect(),
-    };
-    let counting = async {
-        lease
-            .batch_execute("set local search_path = pg_catalog, pg_temp")
-            .await?;
-        let found = rows::relations(&**lease, schema, &names).await?;
-        let asked: Vec<(&str, bool, &str)> = found
-            .iter()
-            .filter_map(|(name, relation)| {
-                Some((name.as_str(), relation.view, mark?.written(name)))
-            })
-            .collect();
-        let counts = rows::counts(&**lease, schema, script, &asked).await?;
-        Ok((found, counts))
-    };
-    // The catalogs are as well read from the other side: nothing of the tenant's runs for it.
-    let (stamp, (found, mut counts)) =
-        futures_util::future::try_join(script::stamp(&**platform, schema), counting).await?;
-    let sound = mark.is_some_and(|mark| mark.stamp == stamp);
-    if !sound && tables.is_none() {
-        return Ok(None);
-    }
-    if !sound {
-        // A table that was made anew says nothing by who wrote its rows.
-        counts.clear();
-    }
-    names.retain(|name| found.contains_key(name));
-    if let Some(named) = tables
-        && let Some(lost) = named.iter().find(|name| !found.contains_key(*name))
-    {
-        return Err(unfit(&format!(
-            "there is no table {lost} any more; reset all tables"
-        )));
-    }
-    let moved = |name: &String| {
-        let known = template.tables.get(name).map(|known| known.rows);
-        counts
-            .get(name)
-            .is_none_or(|(rows, foreign)| Some(*rows) != known || *foreign > 0)
-    };
-    let moved: Vec<&String> = names.iter().filter(|name| moved(name)).collect();
-    let oids: Vec<u32> = moved.iter().map(|name| found[*name].oid).collect();
-    let plain: Vec<String> = moved
-        .iter()
-        .filter(|name| !found[**name].view)
-        .map(|name| (*name).clone())
-        .collect();
-    let mut columns = if plain.is_empty() {
-        Default::default()
-    } else {
-        rows::columns(&**lease, schema, &plain).await?
-    };
-    let targets = plain
-        .iter()
-        .map(|name| {
-            let relation = &found[name];
-            let few = counts
-                .get(name)
-                .is_some_and(|(rows, foreign)| *rows <= MOST_SINGLE && *foreign <= rows / 4);
-            let written = mark
-                .filter(|_| few && !relation.key.is_empty())
-                .map(|mark| mark.written(name))
-                .filter(|written| written.matches(',').count() + 1 < MOST_WRITERS);
-            Target {
-                name: name.clone(),
-                oid: relation.oid,
-                columns: columns.remove(name).unwrap_or_default(),
-                key: relation.key.clone(),
-                written: written.map(str::to_owned),
-            }
-        })
-        .collect();
-    let owners: Option<Vec<u32>> = tables.map(|_| oids.clone());
-    let sequences = rows::sequences(&**lease, schema, owners.as_deref()).await?;
-    let sequences = rows::misplaced(&**lease, schema, &sequences, template).await?;
-    Ok(Some(Changes {
-        tables: targets,
-        sequences,
-        views: rows::views(&**lease, schema, &oids).await?,
-        sound,
-    }))
 }
 
 fn unfit(what: &str) -> script::Error {
