@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use migration::MigratorTrait as _;
 use poem::{Endpoint, EndpointExt as _, Response, Route, get, handler, http::header, web::Data};
 use poem_openapi::OpenApiService;
@@ -20,11 +20,13 @@ use crate::{
     directory::Directory,
     edge::metrics::Metrics,
     front,
+    graphql::{self, Graphql},
     health::{self, Health},
     platform::{self, Secrets},
     problem::{Kind, Problem},
     reference::problems::{self, PublicUrl},
-    rest,
+    reports::{self, Embed, Records, Reports, ReportsApi},
+    rest, sql,
     template::Template,
     tenancy::{Tenancy, certificate::Seal, operations::TenantApi, spares::Stock},
 };
@@ -84,7 +86,9 @@ impl App {
             .await
             .map_err(|problem| anyhow::anyhow!("{problem}"))?;
 
-        let directory = Directory::new(db.clone());
+        let ttl =
+            (settings.tenant_ttl > 0).then(|| TimeDelta::hours(i64::from(settings.tenant_ttl)));
+        let directory = Directory::new(db.clone(), ttl);
         let auth = Auth::new(
             db.clone(),
             directory.clone(),
@@ -144,6 +148,7 @@ impl App {
                 app.tenancy.keep_finishing(),
                 app.tenancy.keep_spares(),
                 app.keep_sweeping(),
+                app.tenants.keep_guard(),
             );
         })
     }
@@ -181,21 +186,26 @@ pub fn routes(
         .at("/api_docs", get(problems::page))
         .at("/api_docs/problems.md", get(problems::plain))
         .at("/openapi.json", get(openapi.data(document.to_string())))
+        .at(sql::PATH, sql::Sql)
+        .nest_no_strip(reports::PATH, Reports)
+        .at(graphql::PATH, Graphql::new(public_url))
         .nest_no_strip(rest::BASE, rest::Rest)
+        .nest_no_strip(Embed::PATH, Embed)
         .nest("/api", service())
         .data(Arc::clone(&app.health))
         .data(app.directory.clone())
         .data(Arc::clone(&app.auth))
         .data(Arc::clone(&app.tenancy))
         .data(Arc::clone(&app.spine))
+        .data(Records::new(app.db.clone()))
         .data(PublicUrl(public_url.to_owned()))
         .map_to_response()
 }
 
 /// The platform's own calls.
-pub fn service() -> OpenApiService<(AccountsApi, TenantApi, AuthApi), ()> {
+pub fn service() -> OpenApiService<(AccountsApi, TenantApi, AuthApi, ReportsApi), ()> {
     OpenApiService::new(
-        (AccountsApi, TenantApi, AuthApi),
+        (AccountsApi, TenantApi, AuthApi, ReportsApi),
         "Sandlot",
         env!("CARGO_PKG_VERSION"),
     )
@@ -226,14 +236,14 @@ fn tenants(
     databases: &Databases,
     secrets: Option<&Secrets>,
 ) -> anyhow::Result<Tenants> {
-    let credentials = match (&databases.embedded, secrets) {
-        (None, Some(secrets)) => Credentials::Derived(secrets.server),
+    let credentials = match (databases.own, secrets) {
+        (false, Some(secrets)) => Credentials::Derived(secrets.server),
         // Nobody but this server reaches the socket of an own Postgres.
         _ => Credentials::Trust,
     };
-    let platform_database = match &databases.embedded {
-        Some(_) => Some(databases::PLATFORM.to_owned()),
-        None => databases
+    let platform_database = match databases.own {
+        true => Some(databases::PLATFORM.to_owned()),
+        false => databases
             .platform_url
             .parse::<tokio_postgres::Config>()?
             .get_dbname()

@@ -34,12 +34,75 @@ pub enum Command {
         #[arg(long, value_name = "STEPS")]
         down: Option<u32>,
     },
+    /// Look at and change the template that copies are made of
+    #[command(subcommand)]
+    Template(TemplateCommand),
+    /// Look at, make, certify and remove tenants
+    #[command(subcommand)]
+    Tenant(TenantCommand),
+    /// Try every known escape from a tenant's walls, on two throw-away tenants
+    ///
+    /// Works beside a running server or without one. A line per escape: held, open (known, with the
+    /// reason) or BROKEN; then what tenants can see of each other. Status 1 if something is broken.
+    Check {
+        /// Print JSON instead of lines
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the OpenAPI document of the platform's own calls
     Openapi,
     /// Print the error reference (Markdown)
     Problems,
     /// Print the reference of all settings (Markdown)
     Settings,
+}
+
+/// What can be done with the template.
+#[derive(Debug, Subcommand)]
+pub enum TemplateCommand {
+    /// Replace the template by what a file of plain SQL makes, whole or not at all
+    ///
+    /// Tables stand in it unqualified or in `public`; a plain dump of pg_dump will do. Spares are
+    /// made anew; tenants that exist stay as they are.
+    Load {
+        /// The file
+        file: PathBuf,
+    },
+    /// Print where the template comes from and its version
+    Show,
+}
+
+/// What can be done with tenants; each is named by its id or its schema.
+#[derive(Debug, Subcommand)]
+pub enum TenantCommand {
+    /// List all tenants
+    List,
+    /// Register a tenant, and its account unless that exists
+    Create {
+        /// Address of the account and of the copy's administrator
+        email: String,
+        /// Their password; made up and printed if missing
+        #[arg(long)]
+        password: Option<String>,
+    },
+    /// Compare a tenant with its version of the template and print the signed certificate; status 1 if it differs
+    Certify {
+        /// Id or schema
+        tenant: String,
+    },
+    /// Remove a tenant: its schema, its role, its sessions
+    Drop {
+        /// Id or schema
+        tenant: String,
+    },
+    /// Check the signature of a certificate; status 1 if it does not hold
+    Verify {
+        /// File with the certificate
+        file: PathBuf,
+        /// Public key, 32 bytes in base64url: member `x` of `GET /api/certificate-key`
+        #[arg(long)]
+        key: String,
+    },
 }
 
 /// How log lines are written.
@@ -106,6 +169,15 @@ pub struct Settings {
     )]
     pub tenants_url: Option<String>,
 
+    /// File of plain SQL that the template is made from, instead of the CRM; loaded when it has changed
+    #[arg(
+        long,
+        env = "SANDLOT_TEMPLATE_FILE",
+        value_name = "FILE",
+        global = true
+    )]
+    pub template_file: Option<PathBuf>,
+
     /// Size of the template that is seeded on the first start; 1 is about 30,000 rows
     #[arg(long, env = "SANDLOT_TEMPLATE_SCALE", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000), value_name = "N", global = true)]
     pub template_scale: u32,
@@ -134,6 +206,16 @@ pub struct Settings {
     )]
     pub spares_disk: u64,
 
+    /// Hours after which a tenant is removed; 0 for never. Answers say when in the header Sunset
+    #[arg(
+        long,
+        env = "SANDLOT_TENANT_TTL",
+        default_value_t = 0,
+        value_name = "HOURS",
+        global = true
+    )]
+    pub tenant_ttl: u32,
+
     /// Connections that all tenants together may hold; the own PostgreSQL allows 40 more
     #[arg(long, env = "SANDLOT_CONNECTIONS", default_value_t = 80, value_parser = clap::value_parser!(u32).range(4..=5000), value_name = "N", global = true)]
     pub connections: u32,
@@ -141,6 +223,10 @@ pub struct Settings {
     /// Connections that one tenant may hold
     #[arg(long, env = "SANDLOT_CONNECTIONS_PER_TENANT", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100), value_name = "N", global = true)]
     pub connections_per_tenant: u32,
+
+    /// Memory that one process of the own PostgreSQL may take for itself, in MB (Linux); 0 for no bound
+    #[arg(long, env = "SANDLOT_PROCESS_MEMORY", default_value_t = crate::postgres::PROCESS_MEMORY, value_name = "MB", global = true)]
+    pub process_memory: u32,
 
     /// Client sockets that may be open at once
     #[arg(long, env = "SANDLOT_MAX_SOCKETS", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(1..=100_000), value_name = "N", global = true)]

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use crate::{
     config::Settings,
-    postgres::{Embedded, Options},
+    postgres::{self, Embedded, Options},
 };
 
 /// Name of the platform's database on the own Postgres.
@@ -18,8 +18,10 @@ pub const ROLE: &str = "sandlot";
 
 /// Where the two databases are.
 pub struct Databases {
-    /// The own Postgres, if there is one.
+    /// The own Postgres, if this process has started it.
     pub embedded: Option<Embedded>,
+    /// Whether it is an own Postgres, whoever has started it: then nobody needs a password.
+    pub own: bool,
     /// Address of the platform's database.
     pub platform_url: String,
     /// Address of the tenants' database.
@@ -35,20 +37,22 @@ impl Databases {
         if let (Some(platform), Some(tenants)) = (&settings.database_url, &settings.tenants_url) {
             return Ok(Self {
                 embedded: None,
+                own: false,
                 platform_url: platform.clone(),
                 tenants_url: tenants.clone(),
             });
         }
         let mut options = Options::new(&settings.data_dir);
         options.bin_dir = settings.pg_bin.clone();
+        options.process_memory = Some(settings.process_memory).filter(|megabytes| *megabytes > 0);
         options.settings.push((
             "max_connections".to_owned(),
             (settings.connections + 40).to_string(),
         ));
         tracing::info!(data_dir = %settings.data_dir.display(), "starting PostgreSQL");
-        let embedded = Embedded::start(options)
-            .await
-            .context("the own PostgreSQL can't be used (SANDLOT_PG_BIN names the folder of its programs)")?;
+        let embedded = Embedded::start(options).await.context(
+            "the own PostgreSQL can't be used (SANDLOT_PG_BIN names the folder of its programs)",
+        )?;
         if let Some(note) = embedded.note() {
             tracing::info!("{note}");
         }
@@ -56,7 +60,25 @@ impl Databases {
             platform_url: embedded.url(ROLE, PLATFORM),
             tenants_url: embedded.url(ROLE, TENANTS),
             embedded: Some(embedded),
+            own: true,
         })
+    }
+
+    /// The same, or the own Postgres that another process has started and is running.
+    ///
+    /// # Errors
+    /// When there is neither.
+    pub async fn join(settings: &Settings) -> anyhow::Result<Self> {
+        let external = settings.database_url.is_some();
+        match postgres::running(&settings.data_dir).filter(|_| !external) {
+            Some(running) => Ok(Self {
+                platform_url: running.url(ROLE, PLATFORM),
+                tenants_url: running.url(ROLE, TENANTS),
+                embedded: None,
+                own: true,
+            }),
+            None => Self::open(settings).await,
+        }
     }
 
     /// How the platform's role logs in to the tenants' database.

@@ -22,6 +22,7 @@
 //!   app::routes          the whole list of routes
 //!     platform calls     accounts, auth::operations, tenancy::operations: one function a call
 //!     rest               a data call: method, path, query, body -> data::request::Request
+//!     graphql            the same from a document: one request for each field at its top
 //!       auth             credentials -> auth::caller::Caller
 //!       data::plan       Request + catalog + rights -> Plan, or the problem
 //!       data::sql        Plan -> one statement, every value a bind
@@ -36,8 +37,9 @@
 //! - `migration/` (crate): the tables of both databases, one reversible file a step.
 //! - `src/`: [`config`] every setting, [`problem`] every error, [`postgres`] the own PostgreSQL,
 //!   [`databases`] and [`platform`] where the two databases are, [`directory`] who is known,
-//!   [`edge`], [`auth`], [`template`], [`tenancy`], [`data`] the spine, [`rest`] and [`accounts`]
-//!   the surfaces, [`reference`](mod@reference) generated pages, [`app`] and [`serve`] all of it together.
+//!   [`edge`], [`auth`], [`template`], [`tenancy`], [`data`] the spine, [`listing`] what lists
+//!   in addresses mean, [`rest`], [`graphql`], [`reports`], [`sql`] and [`accounts`] the surfaces,
+//!   [`reference`](mod@reference) generated pages, [`check`] the walls tried, [`app`] and [`serve`] all of it together.
 //! - `tests/`: one binary over a real PostgreSQL; `tests/tidy.rs` holds the rules about the code.
 //!
 //! # What must stay true
@@ -55,6 +57,8 @@
 //! - I6. Parsing, planning, SQL and rendering are pure; what can be refused without a row is
 //!   refused before a connection is taken.
 //! - I7. Rows become JSON bytes without a tree of values between; bodies go in as one JSON bind.
+//! - I8. A field of GraphQL's `Query` is one plan and one statement; all mutations of an operation
+//!   are one transaction.
 //! - I9. All surfaces share one plan: the same rows and the same refusals whichever way you ask.
 //! - I11. One catalogue of problems; nothing else leaves the server as an error, and the cause of
 //!   one has no way into a body (`tests/problems.rs`, `tests/rubbish.rs`).
@@ -64,6 +68,7 @@
 pub mod accounts;
 pub mod app;
 pub mod auth;
+pub mod check;
 pub mod config;
 pub mod data;
 pub mod databases;
@@ -71,13 +76,18 @@ pub mod directory;
 pub mod edge;
 pub mod failure;
 pub mod front;
+pub mod graphql;
 pub mod health;
+pub mod listing;
 pub mod log;
+pub mod operate;
 pub mod platform;
 pub mod postgres;
 pub mod problem;
 pub mod reference;
+pub mod reports;
 pub mod rest;
 pub mod serve;
+pub mod sql;
 pub mod template;
 pub mod tenancy;

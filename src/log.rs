@@ -14,8 +14,8 @@ use crate::config::LogFormat;
 pub fn start(filter: &str, format: LogFormat) -> anyhow::Result<()> {
     // Each migration's step is told twice by its library, and what the database notes about them once more.
     let quiet = "sea_orm_migration=warn,sqlx::postgres::notice=warn";
-    let filter = EnvFilter::try_new(format!("{quiet},{filter}"))
-        .context("SANDLOT_LOG can't be read")?;
+    let filter =
+        EnvFilter::try_new(format!("{quiet},{filter}")).context("SANDLOT_LOG can't be read")?;
     let json = match format {
         LogFormat::Auto => !stderr().is_terminal(),
         LogFormat::Text => false,

@@ -7,14 +7,15 @@ use std::{
 
 use clap::Parser as _;
 use sandlot::{
+    check,
     config::{self, Cli, Command},
-    log, reference, serve,
+    log, operate, reference, serve,
 };
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             let _ = writeln!(stderr(), "sandlot: {error:#}");
             ExitCode::FAILURE
@@ -22,7 +23,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> anyhow::Result<()> {
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command.unwrap_or(Command::Serve) {
         Command::Problems => print(&reference::problems::markdown()),
         Command::Settings => print(&config::reference()),
@@ -31,11 +32,29 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             log::start(&cli.settings.log, cli.settings.log_format)?;
             runtime()?.block_on(serve::serve(cli.settings))
         }
+        Command::Template(command) => {
+            log::start(&cli.settings.log, cli.settings.log_format)?;
+            runtime()?.block_on(operate::template(cli.settings, command))
+        }
+        Command::Tenant(command) => {
+            log::start(&cli.settings.log, cli.settings.log_format)?;
+            runtime()?.block_on(operate::tenant(cli.settings, command))
+        }
         Command::Migrate { down } => {
             log::start(&cli.settings.log, cli.settings.log_format)?;
             runtime()?.block_on(serve::migrate(cli.settings, down))
         }
-    }
+        Command::Check { json } => {
+            log::start(&cli.settings.log, cli.settings.log_format)?;
+            let holds = runtime()?.block_on(check::command::check(cli.settings, json))?;
+            return Ok(if holds {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            });
+        }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

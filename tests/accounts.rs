@@ -173,3 +173,37 @@ async fn a_copy_holds_the_templates_rows_without_its_users() {
     }
     assert_eq!(template.len(), copy.len());
 }
+
+#[tokio::test]
+async fn a_tenant_whose_time_is_over_is_warned_of_and_removed() {
+    let server = Server::start_with(&["--tenant-ttl=1"]).await;
+    let tenant = server.tenant("brief").await;
+    let state = tenant.keyed.get("/api/tenant").await.expect(200).json();
+    assert!(state["expires_at"].is_string(), "{state}");
+    let list = tenant
+        .admin
+        .get("/api/v1/clients?per_page=1")
+        .await
+        .expect(200);
+    assert!(
+        list.header("sunset").ends_with(" GMT"),
+        "{:?}",
+        list.headers
+    );
+    let platform = server.platform_superuser().await;
+    let sql = "update tenants set created_at = now() - interval '2 hours' where id = $1";
+    platform.execute(sql, &[&tenant.id]).await.unwrap();
+    let gone = async {
+        while tenant.keyed.get("/api/tenant").await.status == 200 {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), gone)
+        .await
+        .expect("gone in time");
+    tenant
+        .keyed
+        .get("/api/tenant")
+        .await
+        .problem(401, "invalid-api-key");
+}

@@ -6,7 +6,12 @@ use serde_json::{Value, json};
 use crate::harness::{Server, Tenant};
 
 async fn certificate(tenant: &Tenant) -> Value {
-    tenant.admin.get("/api/tenant/certificate").await.expect(200).json()
+    tenant
+        .admin
+        .get("/api/tenant/certificate")
+        .await
+        .expect(200)
+        .json()
 }
 
 #[tokio::test]
@@ -14,10 +19,19 @@ async fn a_fresh_copy_is_identical_and_anybody_can_check_that() {
     let server = Server::start_with(&["--spares=1"]).await;
     let tenant = server.tenant("green").await;
     let certificate = certificate(&tenant).await;
-    assert_eq!(certificate["verdict"], "identical", "{}", certificate["differences"]);
+    assert_eq!(
+        certificate["verdict"], "identical",
+        "{}",
+        certificate["differences"]
+    );
     assert_eq!(certificate["template_version"], 1);
     assert!(certificate["tables"].as_array().unwrap().len() > 25);
-    let key = server.client.get("/api/certificate-key").await.expect(200).json();
+    let key = server
+        .client
+        .get("/api/certificate-key")
+        .await
+        .expect(200)
+        .json();
     let key = key["x"].as_str().unwrap();
     assert!(verify(&certificate.to_string(), key).unwrap());
     let forged = certificate.to_string().replace("identical", "different");
@@ -28,7 +42,11 @@ async fn a_fresh_copy_is_identical_and_anybody_can_check_that() {
 async fn a_changed_copy_is_different_and_says_where() {
     let server = Server::start().await;
     let tenant = server.tenant("red").await;
-    tenant.admin.patch("/api/v1/clients/1", &json!({"name": "Changed"})).await.expect(200);
+    tenant
+        .admin
+        .patch("/api/v1/clients/1", &json!({"name": "Changed"}))
+        .await
+        .expect(200);
     let certificate = certificate(&tenant).await;
     assert_eq!(certificate["verdict"], "different");
     let named: Vec<&str> = certificate["differences"]
@@ -45,13 +63,25 @@ async fn a_copy_is_compared_with_the_version_that_it_is_of() {
     let server = Server::start().await;
     let old = server.tenant("old").await;
     let superuser = server.superuser().await;
-    superuser.batch_execute("update public.clients set name = 'Renamed' where id = 1").await.unwrap();
+    superuser
+        .batch_execute("update public.clients set name = 'Renamed' where id = 1")
+        .await
+        .unwrap();
     let new = server.tenant("new").await;
     for (tenant, version, name) in [(&old, 1, None), (&new, 2, Some("Renamed"))] {
         let certificate = certificate(tenant).await;
-        assert_eq!(certificate["verdict"], "identical", "{}", certificate["differences"]);
+        assert_eq!(
+            certificate["verdict"], "identical",
+            "{}",
+            certificate["differences"]
+        );
         assert_eq!(certificate["template_version"], version);
-        let row = tenant.admin.get("/api/v1/clients/1").await.expect(200).json();
+        let row = tenant
+            .admin
+            .get("/api/v1/clients/1")
+            .await
+            .expect(200)
+            .json();
         assert_eq!(row["data"]["name"] == "Renamed", name.is_some());
     }
 }

@@ -6,7 +6,7 @@ use sandlot::{config, problem::Kind, reference, serve};
 
 use crate::harness::Server;
 
-fn compare(name: &str, made: &str) {
+pub fn compare(name: &str, made: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("docs")
         .join(name);

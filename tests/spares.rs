@@ -19,7 +19,9 @@ async fn until_stocked(server: &Server, wanted: i64) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), stocked).await.expect("spares in time");
+    tokio::time::timeout(Duration::from_secs(60), stocked)
+        .await
+        .expect("spares in time");
 }
 
 #[tokio::test]
@@ -27,16 +29,33 @@ async fn a_registration_takes_a_spare_and_the_stock_is_filled_again() {
     let server = Server::start_with(&["--spares=2"]).await;
     until_stocked(&server, 2).await;
     let platform = server.platform_superuser().await;
-    let spares = platform.query("select role from spares", &[]).await.unwrap();
+    let spares = platform
+        .query("select role from spares", &[])
+        .await
+        .unwrap();
     let roles: Vec<String> = spares.iter().map(|row| row.get(0)).collect();
     let tenant = server.tenant("quick").await;
-    assert!(roles.contains(&server.role(&tenant).await), "the tenant has a spare's role");
-    tenant.admin.post("/api/v1/clients", &json!({"name": "Mine"})).await.expect(201);
+    assert!(
+        roles.contains(&server.role(&tenant).await),
+        "the tenant has a spare's role"
+    );
+    tenant
+        .admin
+        .post("/api/v1/clients", &json!({"name": "Mine"}))
+        .await
+        .expect(201);
     until_stocked(&server, 2).await;
     // A spare that was taken has left nothing behind under its old name.
     let superuser = server.superuser().await;
     let sql = "select count(*) from pg_namespace where nspname like 'spare\\_%'";
-    assert_eq!(superuser.query_one(sql, &[]).await.unwrap().get::<_, i64>(0), 2);
+    assert_eq!(
+        superuser
+            .query_one(sql, &[])
+            .await
+            .unwrap()
+            .get::<_, i64>(0),
+        2
+    );
 }
 
 #[tokio::test]
@@ -60,7 +79,13 @@ async fn each_spare_is_taken_once() {
     assert_eq!(roles.get::<_, i64>(0), 6);
     for registration in registrations {
         let key = registration["tenant"]["api_key"].as_str().unwrap();
-        let state = server.client.with("Api-Key", key).get("/api/tenant").await.expect(200).json();
+        let state = server
+            .client
+            .with("Api-Key", key)
+            .get("/api/tenant")
+            .await
+            .expect(200)
+            .json();
         assert_eq!(state["schema"], registration["tenant"]["schema"]);
     }
 }
@@ -74,7 +99,10 @@ async fn spares_of_an_older_template_are_replaced() {
         .batch_execute("alter table public.clients add column fresh text default 'new'; analyze public.clients")
         .await
         .unwrap();
-    superuser.batch_execute("alter table public.clients owner to sandlot").await.unwrap();
+    superuser
+        .batch_execute("alter table public.clients owner to sandlot")
+        .await
+        .unwrap();
     let platform = server.platform_superuser().await;
     let renewed = async {
         loop {
@@ -85,9 +113,16 @@ async fn spares_of_an_older_template_are_replaced() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), renewed).await.expect("new spares in time");
+    tokio::time::timeout(Duration::from_secs(60), renewed)
+        .await
+        .expect("new spares in time");
     let tenant = server.tenant("fresh").await;
-    let row = tenant.admin.get("/api/v1/clients/1").await.expect(200).json();
+    let row = tenant
+        .admin
+        .get("/api/v1/clients/1")
+        .await
+        .expect(200)
+        .json();
     assert_eq!(row["data"]["fresh"], "new");
     let state = tenant.keyed.get("/api/tenant").await.expect(200).json();
     assert_eq!(state["template_version"], 2);

@@ -23,10 +23,10 @@ const LAYERS: &[(&str, &[&str])] = &[
             "edge",
         ],
     ),
-    ("spine", &["data", "template", "auth", "tenancy"]),
+    ("spine", &["data", "listing", "template", "auth", "tenancy"]),
     (
         "surfaces",
-        &["rest", "graphql", "reports", "sql", "accounts"],
+        &["rest", "graphql", "reports", "console", "accounts"],
     ),
     (
         "top",
@@ -36,6 +36,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "health",
             "app",
             "serve",
+            "operate",
+            "check",
             "main",
             "lib",
         ],
@@ -78,7 +80,8 @@ fn the_environment_is_read_in_one_place() {
 fn nobody_switches_roles() {
     // I1: whoever works for a tenant has logged in as the tenant.
     for (path, text) in rust_files(&["src", "migration", "tenants/src"]) {
-        if path.components().any(|part| part.as_os_str() == "tests") {
+        // The check tries exactly this, and wants it refused.
+        if path.components().any(|part| ["tests", "check"].iter().any(|name| part.as_os_str() == *name)) {
             continue;
         }
         let text = without_comments_and_tests(&text).to_lowercase();

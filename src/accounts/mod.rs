@@ -20,6 +20,8 @@ use crate::{
 
 mod register;
 
+pub use register::record;
+
 /// Registering, and the tenants of an account.
 pub struct AccountsApi;
 

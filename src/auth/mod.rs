@@ -17,6 +17,7 @@ pub mod extract;
 pub mod jwt;
 pub mod operations;
 pub mod password;
+pub mod rights;
 pub mod session;
 pub mod users;
 
@@ -183,6 +184,11 @@ impl Auth {
         self.directory.account(id).await?.ok_or_else(|| {
             Problem::new(Kind::InvalidToken).detail("The account behind this token is gone.")
         })
+    }
+
+    /// Who and what is known.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
     }
 
     /// The tenants, to work as one of them.

@@ -30,6 +30,8 @@ pub enum Section {
     Tenant,
     /// Signing in, staying signed in, signing out
     Auth,
+    /// Which views are reports, and how they are drawn
+    Reports,
 }
 
 /// An address and its password.
@@ -69,24 +71,46 @@ impl Form for NewUser {
             password: fields.text("password"),
             name: fields.optional_text("name"),
         };
-        if fields.is_sound("email")
-            && let Err(message) = check_email(&new.email)
-        {
-            fields.fault("email", message);
-        }
-        if fields.is_sound("password")
-            && let Err(message) = password::check(&new.password)
-        {
-            fields.fault("password", message);
-        }
-        if new
-            .name
-            .as_ref()
-            .is_some_and(|name| name.chars().count() > 200)
-        {
-            fields.fault("name", "must have 200 characters at most");
+        for (field, message) in new.faults() {
+            if fields.is_sound(field) {
+                fields.fault(field, message);
+            }
         }
         new
+    }
+}
+
+impl NewUser {
+    /// Itself, if all its fields are sound.
+    ///
+    /// # Errors
+    /// `validation-failed` naming those that are not.
+    pub fn checked(self) -> Result<Self, Problem> {
+        let faults = self.faults();
+        if faults.is_empty() {
+            return Ok(self);
+        }
+        let problem = Problem::new(Kind::ValidationFailed);
+        Err(faults
+            .into_iter()
+            .fold(problem, |problem, (field, message)| {
+                problem.field(field, message)
+            }))
+    }
+
+    fn faults(&self) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        if let Err(message) = check_email(&self.email) {
+            faults.push(("email", message.to_owned()));
+        }
+        if let Err(message) = password::check(&self.password) {
+            faults.push(("password", message));
+        }
+        let name = self.name.as_deref().unwrap_or_default();
+        if name.chars().count() > 200 {
+            faults.push(("name", "must have 200 characters at most".to_owned()));
+        }
+        faults
     }
 }
 

@@ -21,6 +21,13 @@ pub async fn explain(
                 run::MAX_ANSWER >> 20
             ));
         }
+        Failure::Missed => {
+            return match &plan.step {
+                Step::Insert(_) => Problem::new(Kind::CreationFailed)
+                    .detail("The database took the row and kept nothing of it."),
+                _ => no_such_row(plan),
+            };
+        }
         Failure::Moved(None) => {
             return Problem::new(Kind::ServiceUnavailable)
                 .detail("The table was being changed meanwhile. Try it again.");
@@ -43,7 +50,7 @@ async fn misfit_parameters(schema: &str, plan: &Plan, lease: &Lease) -> Option<P
     let mut problem = Problem::new(Kind::InvalidParameter);
     let statements = sql::statements(plan, schema);
     for bind in statements.iter().flat_map(|statement| &statement.binds) {
-        let Err(error) = run::try_bind(lease, bind).await else {
+        let Some(error) = fault(run::try_bind(lease, bind).await) else {
             continue;
         };
         if &*bind.at == "id" {
@@ -68,7 +75,7 @@ async fn misfit_columns(
     // The key of an update or delete is a parameter of its own.
     let statements = sql::statements(plan, schema);
     for bind in statements.iter().flat_map(|statement| &statement.binds) {
-        if &*bind.at == "id" && run::try_bind(lease, bind).await.is_err() {
+        if &*bind.at == "id" && fault(run::try_bind(lease, bind).await).is_some() {
             return Some(no_such_row(plan));
         }
     }
@@ -79,11 +86,16 @@ async fn misfit_columns(
         if problem.errors.contains_key(name) {
             continue;
         }
-        if let Err(error) = run::scalar::<i64>(lease, &probe).await {
+        if let Some(error) = fault(run::scalar::<i64>(lease, &probe).await) {
             problem = problem.field(name, misfit(&error, &column.ty.shown));
         }
     }
     (!problem.errors.is_empty()).then_some(problem)
+}
+
+/// The error of a trial, if it says something of the value: others come from elsewhere.
+fn fault<T>(tried: Result<T, Error>) -> Option<Error> {
+    tried.err().filter(sqlstate::is_misfit)
 }
 
 /// No row can have a key that its column can't hold.

@@ -9,6 +9,7 @@ pub mod body;
 pub mod catalog;
 pub mod cursor;
 mod explain;
+pub mod json;
 pub mod plan;
 pub mod request;
 pub mod rows;

@@ -50,7 +50,7 @@ enum Source {
 }
 
 /// The bytes of a value, of whatever type.
-struct Raw<'a>(&'a [u8]);
+pub struct Raw<'a>(pub &'a [u8]);
 
 impl<'a> FromSql<'a> for Raw<'a> {
     fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn StdError + Sync + Send>> {
@@ -213,7 +213,7 @@ pub fn positions(shown: &[Shown], columns: &[usize]) -> Option<Vec<usize>> {
 
 fn unquote(cell: &[u8]) -> String {
     let text = String::from_utf8_lossy(cell);
-    super::body::string_value(&text).unwrap_or_default()
+    super::json::string_value(&text).unwrap_or_default()
 }
 
 fn csv_field(out: &mut Vec<u8>, text: &[u8]) {

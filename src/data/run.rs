@@ -42,6 +42,8 @@ pub enum Failure {
     Database(Error),
     /// The rows are more than one answer holds.
     TooLarge,
+    /// One of several writes touched no row.
+    Missed,
 }
 
 /// What happens to what a write did.
@@ -94,6 +96,9 @@ pub struct Write {
 }
 
 /// Runs writes in one transaction. A failure comes with the place of the write that failed.
+///
+/// One write is sent with the end of its transaction. Of several, each has to touch a row, so
+/// the end waits for what came of them.
 pub async fn write(
     lease: &Lease,
     writes: &[Write],
@@ -118,11 +123,24 @@ pub async fn write(
         Keep::Yes => "commit",
         Keep::No => "set constraints all immediate; rollback",
     };
-    let (began, rows, ended) = tokio::join!(
-        lease.batch_execute(lease.begin_text()),
-        in_order(rows),
-        lease.batch_execute(end),
-    );
+    let (began, rows, ended) = if writes.len() == 1 {
+        tokio::join!(
+            lease.batch_execute(lease.begin_text()),
+            in_order(rows),
+            lease.batch_execute(end),
+        )
+    } else {
+        let (began, rows) = tokio::join!(lease.batch_execute(lease.begin_text()), in_order(rows));
+        let ended = match missed(&rows, &statements, writes.len()) {
+            Some(at) => {
+                let rolled_back = lease.batch_execute("rollback").await;
+                rolled_back.map_err(|error| (at, failed(error)))?;
+                return Err((at, Failure::Missed));
+            }
+            None => lease.batch_execute(end).await,
+        };
+        (began, rows, ended)
+    };
     let last = writes.len().saturating_sub(1);
     if ended.is_err() && keep == Keep::No {
         // The check of deferred constraints failed and left the transaction open.
@@ -137,6 +155,19 @@ pub async fn write(
     }
     ended.map_err(|error| (last, failed(error)))?;
     Ok(outcomes)
+}
+
+/// The first of several writes that touched no row, if none failed.
+fn missed(
+    rows: &[Result<Written, Failure>],
+    statements: &[(usize, &Statement)],
+    writes: usize,
+) -> Option<usize> {
+    let mut touched = vec![0; writes];
+    for (rows, (at, _)) in rows.iter().zip(statements) {
+        touched[*at] += rows.as_ref().ok()?.rows;
+    }
+    touched.iter().position(|rows| *rows == 0)
 }
 
 /// Runs a statement for the one value that it gives; `None` without a row.
@@ -289,7 +320,7 @@ fn binds(statement: &Statement) -> impl ExactSizeIterator<Item = Text<'_>> {
 
 /// A parameter sent as text, whatever its type: Postgres reads it.
 #[derive(Debug)]
-struct Text<'a>(Option<&'a str>);
+pub struct Text<'a>(pub Option<&'a str>);
 
 impl ToSql for Text<'_> {
     fn to_sql(

@@ -1,6 +1,7 @@
 //! Members of a body that are no columns: a password goes in, its hash is stored.
 
-use super::body::{Body, string_value, write_string};
+use super::body::Body;
+use super::json::{string_value, write_string};
 use super::plan::Rules;
 use super::request::Request;
 use crate::problem::{Kind, Problem};

@@ -101,7 +101,7 @@ impl Spine {
     /// Answers one request.
     ///
     /// A connection is taken once at most, and not at all if the request is refused for what it
-    /// says. A schema that changed since the catalog was read is read again, once.
+    /// says. A schema that changed since the catalog was read is read again.
     pub async fn answer(&self, ask: Ask<'_>) -> Result<Answer, Problem> {
         if ask.request.is_write() {
             let requests = std::slice::from_ref(ask.request);
@@ -115,14 +115,19 @@ impl Spine {
         loop {
             let plan = visit.plan(ask.request).await?;
             let until = visit.until;
+            // Where nothing may write, a transaction sees to it.
+            let own = ask.rules.no_writes.is_some() && !visit.is_held();
             let lease = visit.lease().await?;
-            let read = until.keep(lease, self.read(ask, &plan, lease)).await?;
+            let read = until.keep(lease, self.read(ask, &plan, lease, own)).await?;
             match read {
                 Ok(answer) => {
                     visit.end(plan.runs_tenants_code());
                     return Ok(answer);
                 }
                 Err(failure) if visit.has_moved(&failure).await? => {}
+                Err(Failure::Moved(_)) if !visit.is_held() => {
+                    visit.hold(ask.request.table()).await?;
+                }
                 Err(failure) => return Err(fail(failure, visit, &plan).await),
             }
         }
@@ -197,14 +202,20 @@ impl Spine {
         self.tenants.settings().limits.statement
     }
 
-    async fn read(&self, ask: Ask<'_>, plan: &Plan, lease: &Lease) -> Result<Answer, Failure> {
+    /// Runs a read; `own` in a transaction of its own.
+    async fn read(
+        &self,
+        ask: Ask<'_>,
+        plan: &Plan,
+        lease: &Lease,
+        own: bool,
+    ) -> Result<Answer, Failure> {
         let statements = sql::statements(plan, &ask.identity.schema);
         let Some(statement) = statements.first() else {
             return Ok(Answer::default());
         };
-        let read_only = ask.rules.no_writes.is_some();
         let Step::Read(read) = &plan.step else {
-            let outcome = run::read(lease, statement, ask.format, &[], read_only).await?;
+            let outcome = run::read(lease, statement, ask.format, &[], own).await?;
             return Ok(Answer {
                 body: outcome.body,
                 rows: outcome.rows,
@@ -220,7 +231,7 @@ impl Spine {
         } else {
             Vec::new()
         };
-        let outcome = run::read(lease, statement, ask.format, &capture, read_only).await?;
+        let outcome = run::read(lease, statement, ask.format, &capture, own).await?;
         let total = total(&ask.identity.schema, plan, read, lease, &outcome).await?;
         let shown = read.offset.saturating_add(outcome.rows);
         let more = outcome.more || (!read.peek && total.is_some_and(|total| shown < total));
@@ -278,14 +289,19 @@ fn written_answer(outcome: Outcome) -> Answer {
 async fn fail(failure: Failure, mut visit: Visit<'_>, plan: &Plan) -> Problem {
     let (until, schema, rules) = (visit.until, &visit.identity.schema, visit.rules);
     let dropped = matches!(failure, Failure::TooLarge);
+    let held = visit.is_held();
     let lease = match visit.lease().await {
         Ok(lease) => lease,
         Err(problem) => return problem,
     };
-    match until
-        .keep(lease, explain(failure, schema, rules, plan, lease))
-        .await
-    {
+    let explained = async {
+        if held {
+            // Values are tried in statements of their own, which a failed transaction refuses.
+            lease.rollback().await.ok();
+        }
+        explain(failure, schema, rules, plan, lease).await
+    };
+    match until.keep(lease, explained).await {
         Ok(problem) => {
             // Rows that nobody reads any more are still under way.
             visit.end(dropped || plan.runs_tenants_code());

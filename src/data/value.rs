@@ -3,9 +3,9 @@
 //! Only what is certain is refused here. What passes and still fails inside Postgres is found by
 //! probing, see [`super::run`].
 
-use super::body::string_value;
 use super::catalog::types::oid;
 use super::catalog::{Column, Type, TypeKind};
+use super::json::string_value;
 
 /// Checks a JSON value for a column. The error is a message that follows the column's name.
 pub fn check_json(column: &Column, json: &str) -> Result<(), String> {

@@ -5,11 +5,16 @@ use super::plan::{Plan, Rules, plan};
 use super::request::Request;
 use super::run::Failure;
 use super::spine::Spine;
+use super::sql::quote;
 use crate::problem::{Kind, Problem};
 use std::sync::Arc;
 use std::time::Duration;
 use tenants::{Access, Error, Identity, Lease};
 use tokio::time::Instant;
+
+/// How often a request is planned again because the schema moved under it. Once is enough unless
+/// somebody changes a table many times a second.
+const MAX_MOVES: u8 = 3;
 
 /// When the work of a request must be over, all steps together.
 #[derive(Clone, Copy)]
@@ -25,7 +30,10 @@ pub(super) struct Visit<'a> {
     catalog: Arc<Catalog>,
     /// Whether the catalog was read or confirmed by this visit.
     looked: bool,
-    moved: bool,
+    /// How often the schema moved under a plan.
+    moved: u8,
+    /// Whether a transaction is open that keeps a table from changing.
+    held: bool,
 }
 
 impl<'a> Visit<'a> {
@@ -43,7 +51,8 @@ impl<'a> Visit<'a> {
             until: Deadline(Instant::now() + spine.limit()),
             lease: None,
             looked: false,
-            moved: false,
+            moved: 0,
+            held: false,
             catalog: fresh.clone().unwrap_or_default(),
         };
         if fresh.is_none() {
@@ -102,18 +111,45 @@ impl<'a> Visit<'a> {
 
     /// After a failure: whether the schema moved under the plan, and it is worth planning again.
     pub(super) async fn has_moved(&mut self, failure: &Failure) -> Result<bool, Problem> {
-        if self.moved || !matches!(failure, Failure::Moved(_)) {
+        if self.moved >= MAX_MOVES || !matches!(failure, Failure::Moved(_)) {
             return Ok(false);
         }
-        self.moved = true;
+        self.moved += 1;
         self.look().await?;
         Ok(true)
+    }
+
+    /// Keeps the table from changing until the end, and looks at it once more: for a read that has
+    /// met with changes too often. A table that is not there is for the plan to refuse.
+    pub(super) async fn hold(&mut self, table: &str) -> Result<(), Problem> {
+        self.held = true;
+        let text = format!(
+            "lock table {}.{} in access share mode",
+            quote(&self.identity.schema),
+            quote(table)
+        );
+        let until = self.until;
+        let lease = self.lease().await?;
+        let locked = async {
+            lease.begin().await?;
+            if lease.batch_execute(&text).await.is_err() {
+                lease.rollback().await?;
+            }
+            Ok::<_, Error>(())
+        };
+        lease.run(until.left(), locked).await?;
+        self.look().await.map(|_| ())
+    }
+
+    /// Whether a transaction is open that keeps a table from changing.
+    pub(super) const fn is_held(&self) -> bool {
+        self.held
     }
 
     /// Gives the lease back; by way of being looked over if code of the tenant's may have run.
     pub(super) fn end(self, tenants_code: bool) {
         match self.lease {
-            Some(lease) if tenants_code => lease.finish_raw(),
+            Some(lease) if tenants_code || self.held => lease.finish_raw(),
             Some(lease) => lease.finish(),
             None => {}
         }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use moka::future::Cache;
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
 
@@ -18,16 +19,19 @@ const FRESH: Duration = Duration::from_secs(1);
 pub struct Directory {
     db: DatabaseConnection,
     by_key: Cache<String, Arc<tenant::Model>>,
+    ttl: Option<TimeDelta>,
 }
 
 impl Directory {
     /// A directory over the platform's database.
-    pub fn new(db: DatabaseConnection) -> Self {
+    ///
+    /// `ttl` is how long a tenant lives, if that is bounded.
+    pub fn new(db: DatabaseConnection, ttl: Option<TimeDelta>) -> Self {
         let by_key = Cache::builder()
             .max_capacity(10_000)
             .time_to_live(FRESH)
             .build();
-        Self { db, by_key }
+        Self { db, by_key, ttl }
     }
 
     /// The tenant that an `Api-Key` picks; at most a second out of date.
@@ -47,6 +51,27 @@ impl Directory {
             self.by_key.insert(key.to_owned(), Arc::clone(tenant)).await;
         }
         Ok(found)
+    }
+
+    /// When a tenant will be removed, if its life is bounded.
+    pub fn expiry(&self, tenant: &tenant::Model) -> Option<DateTime<Utc>> {
+        self.ttl
+            .and_then(|ttl| tenant.created_at.checked_add_signed(ttl))
+    }
+
+    /// Tenants whose time is over.
+    ///
+    /// # Errors
+    /// `service-unavailable` if the platform's database is out of reach.
+    pub async fn expired(&self, now: DateTime<Utc>) -> Result<Vec<tenant::Model>, Problem> {
+        let Some(before) = self.ttl.and_then(|ttl| now.checked_sub_signed(ttl)) else {
+            return Ok(Vec::new());
+        };
+        Ok(tenant::Entity::find()
+            .filter(tenant::Column::CreatedAt.lt(before))
+            .filter(tenant::Column::Status.is_in([tenant::Status::Ready, tenant::Status::Failed]))
+            .all(&self.db)
+            .await?)
     }
 
     /// Forgets what is cached of a tenant, after this server changed it.

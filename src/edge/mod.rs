@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout};
 use crate::problem::{Kind, Problem};
 
 pub mod form;
+pub mod headers;
 pub mod listen;
 pub mod metrics;
 pub mod render;

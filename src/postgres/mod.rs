@@ -14,6 +14,7 @@ mod log;
 mod place;
 mod processes;
 mod runner;
+mod running;
 pub mod settings;
 mod supervise;
 #[cfg(test)]
@@ -31,7 +32,11 @@ pub use self::{
     binaries::{Binaries, OLDEST},
     error::{Error, INSTALL},
     lock::{LOCK_FILE, Lock},
+    running::{Running, running},
 };
+
+/// Memory that one process of Postgres may take for itself if nothing else is said, in MB.
+pub const PROCESS_MEMORY: u32 = 512;
 
 /// What to start.
 #[derive(Clone, Debug)]
@@ -46,6 +51,8 @@ pub struct Options {
     /// Whether data survive a crash of the machine; a crash of processes they survive in
     /// any case.
     pub durable: bool,
+    /// Memory that one process of Postgres may take for itself, in MB, where the system can bound it (Linux).
+    pub process_memory: Option<u32>,
     /// The data folder is ours alone and goes away with us.
     scratch: bool,
 }
@@ -58,6 +65,7 @@ impl Options {
             bin_dir: None,
             settings: Vec::new(),
             durable: true,
+            process_memory: Some(PROCESS_MEMORY),
             scratch: false,
         }
     }
@@ -153,12 +161,7 @@ impl Embedded {
     /// The same as an address, in the form that libpq, sqlx and tokio-postgres agree on:
     /// the socket's folder, percent-encoded, in the place of the host.
     pub fn url(&self, user: &str, database: &str) -> String {
-        format!(
-            "postgres://{}@{}:5432/{}",
-            percent(user.as_bytes()),
-            percent(self.started.socket_dir.as_os_str().as_bytes()),
-            percent(database.as_bytes())
-        )
+        url(&self.started.socket_dir, user, database)
     }
 
     /// The folder of the socket, for `psql -h`.
@@ -199,6 +202,15 @@ impl Drop for Embedded {
     fn drop(&mut self) {
         self.stop.send_replace(true);
     }
+}
+
+fn url(socket_dir: &Path, user: &str, database: &str) -> String {
+    format!(
+        "postgres://{}@{}:5432/{}",
+        percent(user.as_bytes()),
+        percent(socket_dir.as_os_str().as_bytes()),
+        percent(database.as_bytes())
+    )
 }
 
 /// Percent-encodes everything but letters, digits and `-._~` (RFC 3986, 2.3).

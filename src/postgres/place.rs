@@ -223,7 +223,7 @@ fn own_folder(runner: &Runner) -> Result<PathBuf, Error> {
 
 /// Reads the pointer. The data folder may belong to another user than root, who must not
 /// send us just anywhere, so only names that [`own_folder`] makes are taken.
-fn read_pointer(data_dir: &Path) -> Result<Option<PathBuf>, Error> {
+pub(super) fn read_pointer(data_dir: &Path) -> Result<Option<PathBuf>, Error> {
     let path = data_dir.join(POINTER);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,

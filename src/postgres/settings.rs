@@ -107,6 +107,11 @@ pub const SETTINGS: &[Setting] = &[
         "One request uses one core, so a tenant's report can't take the machine from the others.",
     ),
     set(
+        "max_worker_processes",
+        "0",
+        "A tenant can ask for parallel workers in its session; where there are none, none can be had.",
+    ),
+    set(
         "random_page_cost",
         "1.1",
         "Disks are solid state by now; indexes are worth using.",

@@ -121,6 +121,7 @@ fn prepare(options: &Options) -> Result<(Server, bool, Vec<Lock>), Error> {
         settings: settings::arguments(options.durable, &options.settings, &socket_dir, &name),
         log: Log::new(data_dir.join("postgres.log")),
         scratch,
+        process_memory: options.process_memory,
         data_dir,
         socket_dir,
         binaries,
@@ -139,7 +140,14 @@ struct Server {
     log: Log,
     name: String,
     scratch: Option<PathBuf>,
+    process_memory: Option<u32>,
 }
+
+/// Starts a program whose processes may each take so many kB for themselves; memory that they share does not count.
+///
+/// A tenant may set its own `work_mem` and make values of a gigabyte. Beyond the bound a statement fails with "out of
+/// memory"; without one the system would end processes of its choice. Where the shell can't set it, there is none.
+const BOUNDED: &str = r#"ulimit -d "$0" 2>/dev/null || :; exec "$@""#;
 
 /// A Postgres under its guard. Dropping it stops it.
 struct Running {
@@ -280,8 +288,15 @@ impl Server {
     /// Starts Postgres and waits until it takes connections.
     async fn launch(&self, stop: &mut watch::Receiver<bool>) -> Result<Running, Error> {
         let log = self.log.open()?;
-        let program = self.binaries.dir.join("postgres");
-        let mut arguments = vec!["-D".into(), self.place.cluster.clone().into_os_string()];
+        let mut program = self.binaries.dir.join("postgres");
+        let mut arguments = Vec::new();
+        if let Some(megabytes) = self.process_memory {
+            let kilobytes = (u64::from(megabytes) * 1024).to_string();
+            arguments.extend(["-c".into(), BOUNDED.into(), kilobytes.into()]);
+            arguments.push(program.into_os_string());
+            program = "/bin/sh".into();
+        }
+        arguments.extend(["-D".into(), self.place.cluster.clone().into_os_string()]);
         arguments.extend(self.settings.iter().cloned());
         let how = match self.scratch {
             None => Stop::Fast,

@@ -1,6 +1,7 @@
 //! Rows sent as CSV (RFC 4180): a line of column names, then a line a row.
 
-use crate::data::body::{Body, Cell, write_string};
+use crate::data::body::{Body, Cell};
+use crate::data::json::write_string;
 use crate::problem::{Kind, Problem};
 
 /// Reads CSV into rows. A field that is empty and not quoted is null.

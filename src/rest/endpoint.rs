@@ -4,20 +4,14 @@ use std::sync::Arc;
 
 use poem::{
     Endpoint, Request, Response, Result,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
 };
-use tenants::{Identity, Tenants};
 
 use crate::{
-    auth::{
-        self, Auth,
-        caller::{Caller, Place, Role},
-    },
-    data::{
-        Spine,
-        plan::{Refusal, Rules, Secret, Special},
-    },
-    problem::{Kind, Problem},
+    auth::{Auth, rights},
+    data::Spine,
+    edge::headers::{joined, one, part},
+    problem::Problem,
 };
 
 use super::{Call, parse::Headers};
@@ -41,8 +35,8 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
     let auth = part::<Arc<Auth>>(request)?;
     let spine = part::<Arc<Spine>>(request)?;
     let caller = auth.caller(request.headers()).await?;
-    let (identity, mode) = place(&caller, auth.tenants())?;
-    let rules = rules(&caller);
+    let (identity, mode) = rights::place(&caller, auth.tenants())?;
+    let rules = rights::rules(&caller);
     let uri = request.original_uri();
     let prefer = joined(request.headers(), "prefer");
     let call = Call {
@@ -62,76 +56,13 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
         .status(StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK))
         .header("sandlot-mode", mode)
         .body(reply.body);
-    for (name, value) in reply.headers {
+    let sunset = rights::sunset(&caller, auth.directory());
+    let sunset = sunset.map(|value| ("sunset", value));
+    for (name, value) in sunset.into_iter().chain(reply.headers) {
         let name = HeaderName::from_bytes(name.as_bytes());
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value)) {
             response.headers_mut().insert(name, value);
         }
     }
     Ok(response)
-}
-
-/// How to log in for the caller, and what the header `Sandlot-Mode` says of it.
-fn place(caller: &Caller, tenants: &Tenants) -> Result<(Identity, &'static str), Problem> {
-    match &caller.place {
-        Place::Template => Ok((tenants.reader(), "template")),
-        Place::Tenant(tenant) => Ok((auth::usable(tenant)?, "live")),
-    }
-}
-
-/// What the caller may see and do.
-fn rules(caller: &Caller) -> Rules {
-    let mut users = Special {
-        table: "users".to_owned(),
-        hidden: vec!["password_hash".to_owned()],
-        secrets: vec![Secret {
-            given: "password".to_owned(),
-            stored: "password_hash".to_owned(),
-        }],
-        ..Special::default()
-    };
-    let no_writes = match (&caller.place, caller.role) {
-        (Place::Template, _) => {
-            users.absent = true;
-            Some(Refusal::new(Kind::ReadOnly))
-        }
-        (_, Role::Viewer) => Some(denied(
-            "Viewers read; writing rows needs the role `editor` or `admin`.",
-        )),
-        (_, Role::Editor) => {
-            users.no_writes = Some(denied("Only administrators write to `users`."));
-            None
-        }
-        (_, Role::Admin) => None,
-    };
-    Rules {
-        no_writes,
-        special: vec![users],
-        ..Rules::default()
-    }
-}
-
-fn denied(detail: &'static str) -> Refusal {
-    Refusal {
-        kind: Kind::PermissionDenied,
-        detail: Some(detail.into()),
-    }
-}
-
-fn part<T: Send + Sync + 'static>(request: &Request) -> Result<&T, Problem> {
-    request.data().ok_or_else(|| Kind::Unauthorized.into())
-}
-
-fn one(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
-    headers.get(name)?.to_str().ok()
-}
-
-/// All values of a header that may come several times (RFC 9110, 5.3).
-fn joined(headers: &HeaderMap, name: &str) -> Option<String> {
-    let values: Vec<&str> = headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .collect();
-    (!values.is_empty()).then(|| values.join(", "))
 }

@@ -6,17 +6,14 @@ use anyhow::Context as _;
 use migration::MigratorTrait as _;
 use parking_lot::RwLock;
 use sea_orm::{ConnectOptions, Database};
-use tenants::{
-    Tenants,
-    certify::Digest,
-    script,
-};
+use tenants::{Tenants, certify::Digest, script};
 
 use crate::{
     config::Settings,
     problem::{Kind, Problem},
 };
 
+pub mod file;
 pub mod load;
 mod seeding;
 mod versions;
@@ -52,9 +49,22 @@ impl Template {
         tenants_url: &str,
         settings: &Settings,
     ) -> anyhow::Result<Self> {
-        migrate(tenants_url).await?;
-        if source(tenants).await?.is_none() {
-            seeding::fill(tenants, settings).await?;
+        migrate(tenants_url, Part::Platform).await?;
+        match &settings.template_file {
+            Some(file) => file::load_if_changed(tenants, file).await?,
+            None => {
+                let source = source(tenants).await?;
+                // A template of the operator's own is left alone.
+                if source
+                    .as_ref()
+                    .is_none_or(|source| source.starts_with(seeding::NAME))
+                {
+                    migrate(tenants_url, Part::Crm).await?;
+                }
+                if source.is_none() {
+                    seeding::fill(tenants, settings).await?;
+                }
+            }
         }
         tenants.grant_reader().await?;
         let hint = versions::hint(tenants).await?;
@@ -92,9 +102,7 @@ impl Template {
                 Err(error) => return Err(failed(error)),
             };
             // In the transaction that copied, so this is what was copied.
-            let rows = versions::rows(&*fill)
-                .await
-                .map_err(tenants::Error::from)?;
+            let rows = versions::rows(&*fill).await.map_err(tenants::Error::from)?;
             if rows == version.rows {
                 fill.commit().await?;
                 return Ok(version.number);
@@ -181,8 +189,16 @@ fn unreadable(error: anyhow::Error) -> Problem {
     }
 }
 
-/// Applies the steps of `_sandlot` and of the template itself.
-async fn migrate(tenants_url: &str) -> anyhow::Result<()> {
+/// Which steps are applied.
+#[derive(Clone, Copy)]
+enum Part {
+    /// Those of the schema `_sandlot`.
+    Platform,
+    /// Those of the template that ships.
+    Crm,
+}
+
+async fn migrate(tenants_url: &str, part: Part) -> anyhow::Result<()> {
     let mut options = ConnectOptions::new(tenants_url);
     options
         .max_connections(1)
@@ -191,18 +207,20 @@ async fn migrate(tenants_url: &str) -> anyhow::Result<()> {
     let db = Database::connect(options)
         .await
         .context("the tenants' database does not answer")?;
-    migration::tenants::Migrator::up(&db, None)
-        .await
-        .context("migrating the schema _sandlot")?;
-    migration::template::Migrator::up(&db, None)
-        .await
-        .context("migrating the template")?;
+    match part {
+        Part::Platform => migration::tenants::Migrator::up(&db, None)
+            .await
+            .context("migrating the schema _sandlot")?,
+        Part::Crm => migration::template::Migrator::up(&db, None)
+            .await
+            .context("migrating the template")?,
+    }
     db.close().await?;
     Ok(())
 }
 
 /// What the template was made from; none before it is whole.
-async fn source(tenants: &Tenants) -> Result<Option<String>, tenants::Error> {
+pub(crate) async fn source(tenants: &Tenants) -> Result<Option<String>, tenants::Error> {
     let lease = tenants.platform().await?;
     let row = lease
         .query_opt("select source from _sandlot.template", &[])

@@ -11,6 +11,9 @@ use crate::config::Settings;
 
 use super::SCHEMA;
 
+/// What the source of the template that ships begins with.
+pub const NAME: &str = "crm";
+
 /// Writes the made-up rows, all in one transaction: a start that is killed leaves none.
 ///
 /// # Errors
@@ -39,11 +42,14 @@ pub async fn fill(tenants: &Tenants, settings: &Settings) -> anyhow::Result<()> 
     }
     lease.batch_execute(&seed::crm::checks::finish()).await?;
     let source = format!(
-        "crm, seed {}, scale {}",
+        "{NAME}, seed {}, scale {}",
         settings.template_seed, settings.template_scale
     );
     lease
-        .execute("insert into _sandlot.template (source) values ($1)", &[&source])
+        .execute(
+            "insert into _sandlot.template (source) values ($1)",
+            &[&source],
+        )
         .await?;
     lease.commit().await?;
     bar.finish();

@@ -30,7 +30,9 @@ impl Seal {
             mac.update(b"certificates of copies");
             mac.finalize().into_bytes()
         });
-        Self(SigningKey::from_bytes(&code.map(Into::into).unwrap_or(*secret)))
+        Self(SigningKey::from_bytes(
+            &code.map(Into::into).unwrap_or(*secret),
+        ))
     }
 
     /// The public key, 32 bytes in base64url.
@@ -86,7 +88,10 @@ impl Tenancy {
         };
         certificate.insert("tenant".to_owned(), json!(tenant.id));
         certificate.insert("schema".to_owned(), json!(tenant.schema));
-        certificate.insert("template_version".to_owned(), json!(tenant.template_version));
+        certificate.insert(
+            "template_version".to_owned(),
+            json!(tenant.template_version),
+        );
         certificate.insert("issued_at".to_owned(), json!(Utc::now().to_rfc3339()));
         certificate.insert("public_key".to_owned(), json!(self.seal.public_key()));
         self.seal.sign(&mut certificate);
@@ -169,7 +174,8 @@ mod tests {
 
     #[test]
     fn the_order_of_members_does_not_matter() {
-        let Value::Object(object) = json!({"b": {"d": 1, "c": [2, {"z": null, "y": true}]}, "a": "\n"})
+        let Value::Object(object) =
+            json!({"b": {"d": 1, "c": [2, {"z": null, "y": true}]}, "a": "\n"})
         else {
             unreachable!()
         };

@@ -88,6 +88,19 @@ impl Tenancy {
         &self.db
     }
 
+    /// The version of the template that copies are made of now.
+    pub fn template_version(&self) -> i64 {
+        self.template.version()
+    }
+
+    /// Takes note of a template that has just been changed.
+    ///
+    /// # Errors
+    /// `service-unavailable` if the database is out of reach.
+    pub async fn renew_template(&self) -> Result<(), Problem> {
+        self.template.refresh().await.map(drop)
+    }
+
     /// Makes a recorded tenant's copy, in the background if it takes long.
     ///
     /// Returns the tenant as it is after a short wait, and the key of its first user once it is ready.

@@ -12,7 +12,7 @@ use crate::{
         extract::{Keyed, TenantAdmin},
         operations::Section,
     },
-    directory::tenant,
+    directory::{Directory, tenant},
     problem::Problem,
 };
 
@@ -30,6 +30,8 @@ struct TenantState {
     /// `provisioning`, `ready` or `failed`
     status: String,
     created_at: DateTime<Utc>,
+    /// When it will be removed; null if it is kept
+    expires_at: Option<DateTime<Utc>>,
     /// Version of the template that it was copied from
     template_version: i64,
     /// Bytes on disk of its tables and indexes; null while it is not ready
@@ -50,6 +52,7 @@ struct Progress {
 impl TenantState {
     fn of(
         tenant: &tenant::Model,
+        expires_at: Option<DateTime<Utc>>,
         size_bytes: Option<i64>,
         progress: Option<(&str, usize)>,
     ) -> Self {
@@ -58,6 +61,7 @@ impl TenantState {
             schema: tenant.schema.clone(),
             status: tenant.status.as_str().to_owned(),
             created_at: tenant.created_at,
+            expires_at,
             template_version: tenant.template_version,
             size_bytes,
             progress: progress.map(|(stage, ahead)| Progress {
@@ -75,6 +79,7 @@ impl TenantApi {
     async fn show(
         &self,
         tenancy: Data<&Arc<Tenancy>>,
+        directory: Data<&Directory>,
         key: Keyed,
     ) -> Result<Json<TenantState>, Problem> {
         let size = match key.0.status {
@@ -83,6 +88,7 @@ impl TenantApi {
         };
         Ok(Json(TenantState::of(
             &key.0,
+            directory.expiry(&key.0),
             size,
             tenancy.progress(key.0.id),
         )))
@@ -97,7 +103,7 @@ impl TenantApi {
         tenancy: Data<&Arc<Tenancy>>,
         admin: TenantAdmin,
     ) -> Result<Json<TenantState>, Problem> {
-        let was = TenantState::of(&admin.tenant, None, None);
+        let was = TenantState::of(&admin.tenant, None, None, None);
         tenancy.remove(&admin.tenant).await?;
         Ok(Json(was))
     }

@@ -89,7 +89,10 @@ impl Tenancy {
             return Ok(());
         }
         let version = self.template.version();
-        let spares = Entity::find().order_by_asc(Column::Id).all(&self.db).await?;
+        let spares = Entity::find()
+            .order_by_asc(Column::Id)
+            .all(&self.db)
+            .await?;
         let (fresh, stale): (Vec<_>, Vec<_>) = spares
             .into_iter()
             .partition(|spare| spare.template_version == Some(version));
@@ -99,7 +102,9 @@ impl Tenancy {
             self.discard(spare).await?;
         }
         let mut missing = wanted.saturating_sub(fresh.len());
-        while missing > 0 && self.slots.available_permits() > 0 && version == self.template.version()
+        while missing > 0
+            && self.slots.available_permits() > 0
+            && version == self.template.version()
         {
             let pair = missing.min(2);
             let (one, two) = tokio::join!(self.make_spare(), async {
@@ -160,8 +165,7 @@ impl Tenancy {
 /// Takes the turn, unless another server has it; it ends with the transaction.
 async fn locked(turn: &DatabaseTransaction) -> Result<bool, DbErr> {
     let sql = "select pg_try_advisory_xact_lock($1) as mine";
-    let statement =
-        Statement::from_sql_and_values(turn.get_database_backend(), sql, [TURN.into()]);
+    let statement = Statement::from_sql_and_values(turn.get_database_backend(), sql, [TURN.into()]);
     let row = turn.query_one_raw(statement).await?;
     row.map_or(Ok(false), |row| row.try_get("", "mine"))
 }

@@ -165,8 +165,24 @@ impl Tenancy {
                     tracing::warn!(%problem, "unfinished tenants could not be looked for");
                 }
             }
+            if let Err(problem) = self.expire().await {
+                tracing::warn!(%problem, "tenants whose time is over could not be removed");
+            }
             tokio::time::sleep(EVERY).await;
         }
+    }
+
+    /// Removes tenants whose time is over.
+    async fn expire(&self) -> Result<(), Problem> {
+        for tenant in self.directory.expired(Utc::now()).await? {
+            tracing::info!(
+                tenant = tenant.id,
+                schema = tenant.schema,
+                "a tenant's time is over"
+            );
+            self.remove(&tenant).await?;
+        }
+        Ok(())
     }
 
     async fn unfinished(&self) -> Result<Vec<i64>, Problem> {
@@ -191,7 +207,9 @@ impl Tenancy {
         // Spares before tenants: one that is taken meanwhile is found among the tenants.
         let spares = spares::Entity::find().all(&self.db).await?;
         let tenants = tenant::Entity::find().all(&self.db).await?;
-        let of_spares = spares.into_iter().flat_map(|spare| [spare.schema, spare.role]);
+        let of_spares = spares
+            .into_iter()
+            .flat_map(|spare| [spare.schema, spare.role]);
         let of_tenants = tenants
             .into_iter()
             .flat_map(|tenant| [Some(tenant.schema), Some(tenant.role), tenant.spare])

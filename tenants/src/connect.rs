@@ -78,6 +78,13 @@ impl Door {
             .unwrap_or(Err(Error::Unreachable { source: None }))
     }
 
+    /// The same to another database of the cluster.
+    pub(crate) fn to(&self, database: &str) -> Self {
+        let mut door = self.clone();
+        door.base.dbname(database);
+        door
+    }
+
     pub(crate) fn own(&self) -> Arc<Identity> {
         self.platform.clone()
     }

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::Mutex, time::timeout};
+use tokio_postgres::Client;
 
 use crate::{
     connect::{Door, Identity},
@@ -19,17 +20,16 @@ pub struct Tenants(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     settings: Settings,
     platform_role: String,
+    pub(crate) door: Door,
     tenant_pool: Pool,
     platform_pool: Pool,
     /// For what must not wait behind a clone: ending backends, and asking whether the server is there.
     pub(crate) watch_pool: Pool,
-    /// For the few connections that belong to no pool.
-    pub(crate) door: Door,
     healing: Mutex<()>,
 }
 
-/// Connections of the watch pool.
-const WATCHERS: usize = 2;
+/// Connections of the watch pool; one of them is the guard's for good.
+const WATCHERS: usize = 3;
 
 impl Tenants {
     /// Takes note of `settings`; connects when the first connection is asked for. Needs a tokio runtime around it.
@@ -75,10 +75,10 @@ impl Tenants {
         Ok(Self(Arc::new(Inner {
             settings,
             platform_role,
+            door,
             tenant_pool,
             platform_pool,
             watch_pool,
-            door,
             healing,
         })))
     }
@@ -127,6 +127,23 @@ impl Tenants {
     /// A connection of the platform itself, with nothing in its `search_path`. Never runs a tenant's code (I3).
     pub async fn platform(&self) -> Result<Lease, Error> {
         self.0.platform_pool.lease_own(Access::Write).await
+    }
+
+    /// A connection that is logged in as `identity` and belongs to no pool, to the tenants database or another one of
+    /// the cluster: for trying out, from outside, what the role may do. Refused where the role's own limit is reached.
+    ///
+    /// # Errors
+    /// [`Error::Busy`], [`Error::Unreachable`], [`Error::Refused`].
+    pub async fn session(
+        &self,
+        identity: &Identity,
+        database: Option<&str>,
+    ) -> Result<Client, Error> {
+        let door = match database {
+            Some(database) => &self.0.door.to(database),
+            None => &self.0.door,
+        };
+        Ok(door.open(identity).await?.client)
     }
 
     /// Whether the server answers.

@@ -119,7 +119,13 @@ impl Tenants {
                 limit = limits.role_connections(),
             ))
             .await?;
-        if may_bound_files(lease).await? {
+        if may_set(lease, "log_min_messages").await? {
+            // `raise log` writes into the server's log, as long and as often as a tenant likes.
+            lease
+                .batch_execute(&format!("alter role {name} set log_min_messages = fatal"))
+                .await?;
+        }
+        if may_set(lease, "temp_file_limit").await? {
             let bound = if limits.temp_file_kb < 0 {
                 "-1".to_owned()
             } else {
@@ -140,11 +146,12 @@ impl Tenants {
     }
 }
 
-/// Whether the platform may bound temporary files of tenants; a tenant can't undo that.
-pub(crate) async fn may_bound_files(lease: &Lease) -> Result<bool, Error> {
-    let text = "select pg_catalog.has_parameter_privilege(current_user, 'temp_file_limit', 'set')";
+/// Whether the platform may set a superuser's parameter for its tenants; a tenant can't undo that.
+pub(crate) async fn may_set(lease: &Lease, parameter: &str) -> Result<bool, Error> {
+    let text =
+        "select pg_catalog.has_parameter_privilege(current_user, $1::pg_catalog.text, 'set')";
     let statement = lease.prepare_cached(text).await?;
-    Ok(lease.query_one(&statement, &[]).await?.get(0))
+    Ok(lease.query_one(&statement, &[&parameter]).await?.get(0))
 }
 
 pub(crate) async fn role_exists(lease: &Lease, role: &str) -> Result<bool, Error> {

@@ -49,7 +49,9 @@ pub(crate) async fn prepare(superuser: &Config, settings: &Settings) -> Result<(
             // What a tenant raises would otherwise fill the disk by way of the server's log.
             let name = quote_ident(&database);
             client
-                .batch_execute(&format!("alter database {name} set log_min_messages = fatal"))
+                .batch_execute(&format!(
+                    "alter database {name} set log_min_messages = fatal"
+                ))
                 .await?;
         }
         close_functions(&connect(superuser.clone().dbname(&database)).await?, role).await?;
@@ -87,7 +89,7 @@ async fn make_platform(client: &Client, role: &str, password: Option<&[u8]>) -> 
     }
     client
         .batch_execute(&format!(
-            "grant pg_signal_backend to {name}; grant set on parameter temp_file_limit to {name}"
+            "grant pg_signal_backend to {name}; grant set on parameter temp_file_limit, log_min_messages to {name}"
         ))
         .await?;
     Ok(())

@@ -96,7 +96,7 @@ async fn terminate_one(pool: &Pool, target: &Target) -> Result<(), Error> {
     Ok(())
 }
 
-async fn terminate(lease: &Lease, pid: i32, role: &str) -> Result<(), Error> {
+pub(crate) async fn terminate(lease: &Lease, pid: i32, role: &str) -> Result<(), Error> {
     // The role is compared again, because a process id may have found another owner.
     let text = "select pg_catalog.pg_terminate_backend(pid, 2000) from pg_catalog.pg_stat_activity
         where pid operator(pg_catalog.=) $1 and usename operator(pg_catalog.=) $2::pg_catalog.text";

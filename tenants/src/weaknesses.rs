@@ -1,7 +1,7 @@
 //! Which promise a server that is not ours keeps less well, why, and what its superuser can do about it.
 
 use crate::{
-    error::Error, handle::Tenants, lease::Lease, names::quote_ident, roles::may_bound_files,
+    error::Error, handle::Tenants, lease::Lease, names::quote_ident, roles::may_set,
     superuser::FAR_REACHING,
 };
 
@@ -28,12 +28,22 @@ pub(crate) async fn probe(tenants: &Tenants, lease: &Lease) -> Result<Vec<Weakne
 }
 
 async fn files(tenants: &Tenants, lease: &Lease, found: &mut Vec<Weakness>) -> Result<(), Error> {
-    if tenants.settings().limits.temp_file_kb >= 0 && !may_bound_files(lease).await? {
+    if tenants.settings().limits.temp_file_kb >= 0 && !may_set(lease, "temp_file_limit").await? {
         found.push(Weakness {
             what: "the platform may not set temp_file_limit for its tenants".to_owned(),
             consequence: "one tenant's sorts can fill the server's disk".to_owned(),
             remedy: format!(
                 "grant set on parameter temp_file_limit to {}",
+                quote_ident(tenants.platform_role())
+            ),
+        });
+    }
+    if !may_set(lease, "log_min_messages").await? {
+        found.push(Weakness {
+            what: "the platform may not set log_min_messages for its tenants".to_owned(),
+            consequence: "a tenant can write into the server's log, and fill its disk".to_owned(),
+            remedy: format!(
+                "grant set on parameter log_min_messages to {}",
                 quote_ident(tenants.platform_role())
             ),
         });
@@ -160,11 +170,20 @@ async fn server(tenants: &Tenants, lease: &Lease, found: &mut Vec<Weakness>) -> 
         .query_one(
             "select pg_catalog.current_setting('max_prepared_transactions')::int,
                     pg_catalog.current_setting('max_connections')::int
-                        - pg_catalog.current_setting('superuser_reserved_connections')::int",
+                        - pg_catalog.current_setting('superuser_reserved_connections')::int,
+                    pg_catalog.current_setting('max_worker_processes')::int",
             &[],
         )
         .await?;
     let (prepared, connections): (i32, i32) = (row.get(0), row.get(1));
+    if row.get::<_, i32>(2) > 0 {
+        found.push(Weakness {
+            what: "the server lends parallel workers to whoever asks".to_owned(),
+            consequence: "one request of a tenant can keep several processors busy".to_owned(),
+            remedy: "alter system set max_worker_processes = 0, and restart the server, if nothing else needs them"
+                .to_owned(),
+        });
+    }
     if prepared > 0 {
         found.push(Weakness {
             what: "the server keeps prepared transactions".to_owned(),

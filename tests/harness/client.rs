@@ -151,6 +151,13 @@ impl Answer {
         if self.status < 400 {
             return;
         }
+        if self
+            .header("content-type")
+            .starts_with("application/graphql-response+json")
+        {
+            assert!(self.json()["errors"].is_array(), "{}", self.asked);
+            return;
+        }
         assert_eq!(
             self.header("content-type"),
             "application/problem+json",

@@ -1,6 +1,9 @@
 //! A server for each test, on databases of its own, over one Postgres for all.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
 
 use clap::Parser as _;
 use sandlot::{
@@ -26,6 +29,8 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 /// A server under test; dropping it stops it.
 pub struct Server {
     pub client: Client,
+    /// Its parts, for what has no call.
+    pub app: Arc<App>,
     platform: String,
     tenants: String,
     /// Stops the server when it is dropped.
@@ -95,9 +100,11 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
         let settings = settings.clone();
-        tokio::spawn(async move { serve::run(&settings, app, listener, stopped).await });
+        let served = Arc::clone(&app);
+        tokio::spawn(async move { serve::run(&settings, served, listener, stopped).await });
         Self {
             client: Client::new(address),
+            app,
             platform: String::new(),
             tenants: String::new(),
             _stop: stop,
@@ -199,6 +206,11 @@ impl Server {
             .unwrap()
     }
 
+    /// How a role logs in to the tenants database.
+    pub fn config_of(&self, role: &str) -> tokio_postgres::Config {
+        POSTGRES.get().unwrap().config(role, &self.tenants)
+    }
+
     /// Tries to log in to the platform's database as a role.
     pub async fn try_connect_to_platform_as(
         &self,
@@ -270,6 +282,7 @@ async fn prepare() -> Embedded {
         platform_url: postgres.url("sandlot", "sandlot"),
         tenants_url: postgres.url("sandlot", "sandlot_tenants"),
         embedded: Some(postgres),
+        own: true,
     };
     App::open(&plain, &databases).await.unwrap().close().await;
     databases.embedded.unwrap()

@@ -16,7 +16,9 @@ impl MigrationTrait for Migration {
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager
             .get_connection()
-            .execute_unprepared("drop table _sandlot.template; drop table _sandlot.template_versions")
+            .execute_unprepared(
+                "drop table _sandlot.template; drop table _sandlot.template_versions",
+            )
             .await?;
         Ok(())
     }

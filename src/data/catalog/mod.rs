@@ -7,7 +7,7 @@ mod relations;
 pub mod types;
 
 pub use introspect::{introspect, schema_exists};
-pub use relations::{Relation, RelationKind};
+pub use relations::{Relation, RelationKind, singular};
 pub use types::{Type, TypeKind, TypeSchema};
 
 use std::collections::HashMap;

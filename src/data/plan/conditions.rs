@@ -2,8 +2,8 @@
 
 use super::filter::{MAX_DEPTH, too_deep};
 use super::{Predicate, Scope, brief};
-use crate::data::body::{elements, members, string_value};
 use crate::data::catalog::{Type, types::oid};
+use crate::data::json::{elements, members, string_value};
 use crate::data::request::{Operator, Place, Which};
 use crate::problem::{Kind, Problem};
 

@@ -1,8 +1,9 @@
 //! Planning of writes: which columns get which values.
 
 use super::{Delete, Insert, OnConflict, Output, Run, Scope, Step, Update, brief};
-use crate::data::body::{Body, Cell, is_json, string_value, write_string};
+use crate::data::body::{Body, Cell};
 use crate::data::catalog::{Generated, Table, Type, TypeKind, types::oid};
+use crate::data::json::{is_json, string_value, write_string};
 use crate::data::request;
 use crate::data::value::check_json;
 use crate::problem::{Kind, Problem};

@@ -1,7 +1,7 @@
 //! Odd names, hostile schemas, rubbish.
 
 use super::Site;
-use crate::rest::words::encode;
+use crate::listing::words::encode;
 use serde_json::json;
 
 #[tokio::test]
@@ -287,4 +287,74 @@ async fn deferred_rules_are_rules() {
         (201, Some("true"))
     );
     assert_eq!(site.get("/t").await.at("/meta/total"), 2);
+}
+
+#[tokio::test]
+async fn a_table_that_changes_under_readers_gives_right_answers() {
+    let site = Site::new(
+        "create table t (id int primary key, a int, b text); insert into t select n, n, n from generate_series(1, 50) n;",
+    )
+    .await;
+    let changes = async {
+        for round in 0..15 {
+            site.run(&format!("alter table t add c{round} int default {round}"))
+                .await;
+            site.run("alter table t alter a type bigint using a::bigint")
+                .await;
+            site.run("alter table t rename b to bb").await;
+            site.run("alter table t alter a type text using a::text")
+                .await;
+            site.run("alter table t rename bb to b").await;
+            site.run("alter table t alter a type int using a::int")
+                .await;
+            site.run(&format!("alter table t drop c{round}")).await;
+        }
+    };
+    let reads = async {
+        let (mut right, mut refused) = (0, 0);
+        for round in 0..150 {
+            let query = [
+                "",
+                "?fields=id,a",
+                "?sort=-a",
+                "?filter[id.gt]=40",
+                "?fields=id,b&sort=b",
+            ][round % 5];
+            let got = site.get(&format!("/t{query}")).await;
+            match got.status {
+                200 => {
+                    right += 1;
+                    let first = got.at("/data/0");
+                    let a = first
+                        .get("a")
+                        .map_or(first["id"].to_string(), |a| a.to_string());
+                    assert_eq!(
+                        a.trim_matches('"'),
+                        first["id"].to_string(),
+                        "{query} {got:?}"
+                    );
+                }
+                400 => refused += 1,
+                _ => panic!("{query} {got:?}"),
+            }
+        }
+        (right, refused)
+    };
+    let (_, (a, b), (c, d)) = tokio::join!(changes, reads, reads_again(&site));
+    assert!(a + c > 250, "{a} {b} {c} {d}");
+}
+
+async fn reads_again(site: &Site) -> (i32, i32) {
+    let (mut right, mut refused) = (0, 0);
+    for id in 0..150 {
+        match site.get(&format!("/t/{}", 1 + id % 50)).await {
+            got if got.status == 200 => {
+                assert_eq!(got.at("/data/id"), 1 + id % 50);
+                right += 1;
+            }
+            got if got.status < 500 => refused += 1,
+            got => panic!("{got:?}"),
+        }
+    }
+    (right, refused)
 }

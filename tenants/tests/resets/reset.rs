@@ -300,3 +300,19 @@ async fn one_table_of_thirty_is_ten_times_faster_than_a_copy() {
     // A debug build on a busy machine; the release build's ratio is larger.
     assert!(reset * 5 < copy, "copy {copy:?}, reset {reset:?}");
 }
+
+#[tokio::test]
+async fn a_reset_can_be_awaited_by_any_thread() {
+    let stage = Stage::new(SHOP).await;
+    let (tenants, ann) = (stage.cluster.tenants.clone(), stage.ann.clone());
+    let (script, template) = (stage.script.clone(), stage.template.clone());
+    stage.run("create table own (id int)").await;
+    let task = tokio::spawn(async move {
+        let kept = async |client: &tokio_postgres::Client| {
+            let row = client.query_one("select 1 = 1", &[]).await?;
+            Ok(row.get(0))
+        };
+        tenants.reset(&ann, &script, &template, None, true, kept).await
+    });
+    assert!(task.await.unwrap().unwrap().whole);
+}

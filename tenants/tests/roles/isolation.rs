@@ -295,3 +295,51 @@ async fn a_tenant_cannot_touch_its_own_schema_or_role_limits() {
         .get(0);
     assert_eq!(bound, "512MB");
 }
+
+#[tokio::test]
+async fn the_lock_table_cannot_be_filled() {
+    let cluster = Cluster::new().await;
+    let bob = cluster.tenant("bob").await;
+    let tenants = cluster.tenants.clone();
+    let guard = tokio::spawn(async move { tenants.keep_guard().await });
+    let client = cluster.tenants.session(&bob, None).await.unwrap();
+    client
+        .batch_execute(
+            "do $$ begin
+                 for n in 1..900 loop execute format('create table many_%s ()', n); end loop;
+             end $$",
+        )
+        .await
+        .unwrap();
+    let hold = "do $$ begin
+             for n in 1..900 loop execute format('lock table many_%s in row share mode', n); end loop;
+         end $$;";
+    // Far below the limit: an ordinary transaction over many tables goes through.
+    client
+        .batch_execute(&format!("begin; {hold} select pg_sleep(2.5); commit"))
+        .await
+        .unwrap();
+    // 300 connections of 64 locks each: a role may hold 2400. Three sessions together are too many, two are not.
+    let mut holders = tokio::task::JoinSet::new();
+    for _ in 0..3 {
+        let client = cluster.tenants.session(&bob, None).await.unwrap();
+        holders.spawn(async move {
+            client
+                .batch_execute(&format!("begin; {hold} select pg_sleep(60)"))
+                .await
+        });
+    }
+    let ended = holders.join_next().await.unwrap().unwrap().unwrap_err();
+    assert_eq!(ended.code(), Some(&SqlState::ADMIN_SHUTDOWN), "{ended:?}");
+    let left =
+        "select count(*) from pg_stat_activity where usename = $1 and wait_event = 'PgSleep'";
+    let left: i64 = cluster
+        .superuser()
+        .await
+        .query_one(left, &[&bob.role])
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!(left, 2);
+    guard.abort();
+}

@@ -3,6 +3,9 @@
 //! One writer per type, chosen when a statement is spelt. Instants are written in UTC; tenants'
 //! connections run with that time zone, so nested rows, which Postgres writes, agree.
 
+mod float;
+mod moment;
+
 use super::catalog::types::oid;
 use super::catalog::{Type, TypeKind};
 use std::io::Write;
@@ -111,42 +114,22 @@ impl Writer {
             Self::Int2 => integer(out, i16::from_be_bytes(raw.try_into().ok()?).into()),
             Self::Int4 => integer(out, i32::from_be_bytes(raw.try_into().ok()?).into()),
             Self::Int8 => integer(out, i64::from_be_bytes(raw.try_into().ok()?)),
-            Self::Float4 => {
-                let value = f32::from_be_bytes(raw.try_into().ok()?);
-                let mut digits = format!("{value:e}");
-                if is_subtle(f64::from(value), digits.len(), 24) {
-                    digits = settle(
-                        digits,
-                        |s| s.parse() == Ok(value),
-                        |p| format!("{value:.p$e}"),
-                    );
-                }
-                float(out, &digits, value.is_finite(), 6);
-            }
-            Self::Float8 => {
-                let value = f64::from_be_bytes(raw.try_into().ok()?);
-                let mut digits = format!("{value:e}");
-                if is_subtle(value, digits.len(), 53) {
-                    digits = settle(
-                        digits,
-                        |s| s.parse() == Ok(value),
-                        |p| format!("{value:.p$e}"),
-                    );
-                }
-                float(out, &digits, value.is_finite(), 15);
-            }
+            Self::Float4 => float::write4(out, f32::from_be_bytes(raw.try_into().ok()?)),
+            Self::Float8 => float::write8(out, f64::from_be_bytes(raw.try_into().ok()?)),
             Self::Numeric => numeric(out, raw)?,
             Self::Text | Self::Enum => string(out, raw),
             Self::Date => {
                 let days = i32::from_be_bytes(raw.try_into().ok()?);
-                quoted(out, |out| date(out, days));
+                quoted(out, |out| moment::date(out, days));
             }
             Self::Time => {
                 let micros = i64::from_be_bytes(raw.try_into().ok()?);
-                quoted(out, |out| time(out, micros));
+                quoted(out, |out| moment::time(out, micros));
             }
-            Self::Timestamp => timestamp(out, i64::from_be_bytes(raw.try_into().ok()?), ""),
-            Self::Timestamptz => timestamp(out, i64::from_be_bytes(raw.try_into().ok()?), "+00:00"),
+            Self::Timestamp => moment::timestamp(out, i64::from_be_bytes(raw.try_into().ok()?), ""),
+            Self::Timestamptz => {
+                moment::timestamp(out, i64::from_be_bytes(raw.try_into().ok()?), "+00:00")
+            }
             Self::Uuid => uuid(out, raw.try_into().ok()?),
             Self::Json | Self::Other => out.extend_from_slice(raw),
             Self::Jsonb => match raw {
@@ -213,119 +196,6 @@ fn integer(out: &mut Vec<u8>, value: i64) {
     out.extend_from_slice(&digits[at..]);
 }
 
-/// Whether Rust and Postgres may choose different shortest digits for a float of `bits` of
-/// precision, whose shortest text has `length` bytes.
-///
-/// They differ on the border between two floats (1e23 lies on one), which only integers beyond
-/// the precision reach, and where two texts are equally short and near, which takes a value
-/// whose binary fraction ends early and a text of nearly all the digits there are.
-fn is_subtle(value: f64, length: usize, bits: i32) -> bool {
-    let size = value.abs();
-    if !size.is_finite() || size < 2_f64.powi(-20) {
-        return false;
-    }
-    let digits = if bits > 24 { 15 } else { 6 };
-    size >= 2_f64.powi(bits)
-        || (length > digits && (size < 1.0 || (size * 2_f64.powi(20)).fract() == 0.0))
-}
-
-/// Chooses digits as Postgres does: never a text on the border between two floats, and of two
-/// equally near ones that with the even last digit.
-///
-/// `reads` says whether a text is read as the value, `precise` gives the value with so many
-/// digits after the point.
-fn settle(
-    shortest: String,
-    reads: impl Fn(&str) -> bool,
-    precise: impl Fn(usize) -> String,
-) -> String {
-    let strict = |text: &str| {
-        let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
-        let point = if mantissa.contains('.') { "" } else { "." };
-        let above = format!("{mantissa}{point}{:030}e{exponent}", 1);
-        let mut below = format!("{mantissa}{point}{:030}", 0).into_bytes();
-        // Takes one from the last digit, borrowing along the zeros.
-        for digit in below.iter_mut().rev().filter(|b| b.is_ascii_digit()) {
-            if *digit == b'0' {
-                *digit = b'9';
-            } else {
-                *digit -= 1;
-                break;
-            }
-        }
-        let below = String::from_utf8_lossy(&below).into_owned() + "e" + exponent;
-        reads(&above) && reads(&below)
-    };
-    if !strict(&shortest) {
-        return (0..18)
-            .map(precise)
-            .find(|text| strict(text))
-            .unwrap_or(shortest);
-    }
-    let (mantissa, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
-    let exact = precise(100);
-    let lower = exact.get(..mantissa.len()).unwrap_or(mantissa);
-    let rest = exact.get(mantissa.len()..).unwrap_or("");
-    let rest = rest.split('e').next().unwrap_or("").trim_start_matches('.');
-    let even = lower
-        .bytes()
-        .last()
-        .is_some_and(|b| b.is_ascii_digit() && b % 2 == 0);
-    if even && rest.trim_end_matches('0') == "5" {
-        return format!("{lower}e{exponent}");
-    }
-    shortest
-}
-
-/// Lays out the shortest digits of a float as Postgres does (`d2s.c`, `f2s.c`): plain from
-/// 10^-4 up to, not including, 10^`plain`, with an exponent of two digits or more beyond.
-fn float(out: &mut Vec<u8>, shortest: &str, finite: bool, plain: i32) {
-    if !finite {
-        let word = match shortest {
-            "inf" => "\"Infinity\"",
-            "-inf" => "\"-Infinity\"",
-            _ => "\"NaN\"",
-        };
-        out.extend_from_slice(word.as_bytes());
-        return;
-    }
-    let (mantissa, exponent) = shortest.split_once('e').unwrap_or((shortest, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    let (sign, mantissa) = match mantissa.strip_prefix('-') {
-        Some(rest) => ("-", rest),
-        None => ("", mantissa),
-    };
-    out.extend_from_slice(sign.as_bytes());
-    let digits: Vec<u8> = mantissa.bytes().filter(|b| *b != b'.').collect();
-    if !(-4..plain).contains(&exponent) {
-        out.extend_from_slice(mantissa.as_bytes());
-        put(
-            out,
-            format_args!(
-                "e{}{:02}",
-                if exponent < 0 { '-' } else { '+' },
-                exponent.abs()
-            ),
-        );
-        return;
-    }
-    if exponent < 0 {
-        out.extend_from_slice(b"0.");
-        out.extend(std::iter::repeat_n(b'0', (-exponent - 1) as usize));
-        out.extend_from_slice(&digits);
-        return;
-    }
-    let whole = exponent as usize + 1;
-    if digits.len() <= whole {
-        out.extend_from_slice(&digits);
-        out.extend(std::iter::repeat_n(b'0', whole - digits.len()));
-    } else {
-        out.extend_from_slice(&digits[..whole]);
-        out.push(b'.');
-        out.extend_from_slice(&digits[whole..]);
-    }
-}
-
 /// `numeric` as sent: number of base-10000 digits, weight of the first, sign, digits after the
 /// point to show, then the digits (`numeric_send`).
 fn numeric(out: &mut Vec<u8>, raw: &[u8]) -> Option<()> {
@@ -377,75 +247,6 @@ fn numeric(out: &mut Vec<u8>, raw: &[u8]) -> Option<()> {
 fn word(out: &mut Vec<u8>, word: &str) -> Option<()> {
     string(out, word.as_bytes());
     Some(())
-}
-
-const DAY: i64 = 86_400_000_000;
-
-/// Year, month and day of a day counted from 2000-01-01, by the civil calendar carried back
-/// (days are shifted to an era that starts on 1 March, so that leap days come last).
-fn civil(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 10_957 + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (year + era * 400 + i64::from(month <= 2), month, day)
-}
-
-/// Writes the day; true if it lies before year 1, which the caller marks at the end.
-fn day(out: &mut Vec<u8>, days: i64) -> bool {
-    let (year, month, day) = civil(days);
-    let before = year <= 0;
-    let year = if before { 1 - year } else { year };
-    put(out, format_args!("{year:04}-{month:02}-{day:02}"));
-    before
-}
-
-fn date(out: &mut Vec<u8>, days: i32) {
-    match days {
-        i32::MAX => out.extend_from_slice(b"infinity"),
-        i32::MIN => out.extend_from_slice(b"-infinity"),
-        _ => {
-            if day(out, days.into()) {
-                out.extend_from_slice(b" BC");
-            }
-        }
-    }
-}
-
-fn time(out: &mut Vec<u8>, micros: i64) {
-    let seconds = micros / 1_000_000;
-    let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
-    put(
-        out,
-        format_args!("{hours:02}:{minutes:02}:{:02}", seconds % 60),
-    );
-    let part = micros % 1_000_000;
-    if part != 0 {
-        put(out, format_args!(".{part:06}"));
-        while out.last() == Some(&b'0') {
-            out.pop();
-        }
-    }
-}
-
-fn timestamp(out: &mut Vec<u8>, micros: i64, zone: &str) {
-    quoted(out, |out| match micros {
-        i64::MAX => out.extend_from_slice(b"infinity"),
-        i64::MIN => out.extend_from_slice(b"-infinity"),
-        _ => {
-            let before = day(out, micros.div_euclid(DAY));
-            out.push(b'T');
-            time(out, micros.rem_euclid(DAY));
-            out.extend_from_slice(zone.as_bytes());
-            if before {
-                out.extend_from_slice(b" BC");
-            }
-        }
-    });
 }
 
 fn uuid(out: &mut Vec<u8>, raw: &[u8; 16]) {
@@ -511,7 +312,10 @@ mod tests {
             json(Writer::Timestamptz, &(-500_000_i64).to_be_bytes()),
             "\"1999-12-31T23:59:59.5+00:00\""
         );
-        assert_eq!(json(Writer::Time, &DAY.to_be_bytes()), "\"24:00:00\"");
+        assert_eq!(
+            json(Writer::Time, &86_400_000_000_i64.to_be_bytes()),
+            "\"24:00:00\""
+        );
     }
 
     #[test]

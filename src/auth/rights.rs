@@ -1,0 +1,76 @@
+//! From a caller to what they may see and do, for every surface alike.
+
+use tenants::{Identity, Tenants};
+
+use crate::{
+    data::plan::{Refusal, Rules, Secret, Special},
+    directory::Directory,
+    problem::{Kind, Problem},
+};
+
+use super::{
+    caller::{Caller, Place, Role},
+    usable,
+};
+
+/// How HTTP writes an instant (RFC 9110, 5.6.7).
+const HTTP_DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
+
+/// How to log in for the caller, and what the header `Sandlot-Mode` says of it.
+///
+/// # Errors
+/// `tenant-provisioning` while the tenant's copy is being made.
+pub fn place(caller: &Caller, tenants: &Tenants) -> Result<(Identity, &'static str), Problem> {
+    match &caller.place {
+        Place::Template => Ok((tenants.reader(), "template")),
+        Place::Tenant(tenant) => Ok((usable(tenant)?, "live")),
+    }
+}
+
+/// When the caller's copy expires, as the header `Sunset` says it (RFC 8594); `None` if it stays.
+pub fn sunset(caller: &Caller, directory: &Directory) -> Option<String> {
+    let Place::Tenant(tenant) = &caller.place else {
+        return None;
+    };
+    let at = directory.expiry(tenant)?;
+    Some(at.format(HTTP_DATE).to_string())
+}
+
+/// What the caller may see and do.
+pub fn rules(caller: &Caller) -> Rules {
+    let mut users = Special {
+        table: "users".to_owned(),
+        hidden: vec!["password_hash".to_owned()],
+        secrets: vec![Secret {
+            given: "password".to_owned(),
+            stored: "password_hash".to_owned(),
+        }],
+        ..Special::default()
+    };
+    let no_writes = match (&caller.place, caller.role) {
+        (Place::Template, _) => {
+            users.absent = true;
+            Some(Refusal::new(Kind::ReadOnly))
+        }
+        (_, Role::Viewer) => Some(denied(
+            "Viewers read; writing rows needs the role `editor` or `admin`.",
+        )),
+        (_, Role::Editor) => {
+            users.no_writes = Some(denied("Only administrators write to `users`."));
+            None
+        }
+        (_, Role::Admin) => None,
+    };
+    Rules {
+        no_writes,
+        special: vec![users],
+        ..Rules::default()
+    }
+}
+
+fn denied(detail: &'static str) -> Refusal {
+    Refusal {
+        kind: Kind::PermissionDenied,
+        detail: Some(detail.into()),
+    }
+}

@@ -1,0 +1,396 @@
+//! One operation from its document to its answer.
+
+use super::compile::{Compiler, Figure, Source, Step};
+use super::envelope::Envelope;
+use super::faults::Fault;
+use super::json::Variables;
+use super::limits;
+use super::schema::{Schema, Schemas};
+use super::shape::Root;
+use crate::data::json::{members, write_string};
+use crate::data::plan::Rules;
+use crate::data::request::Request;
+use crate::data::rows::Format;
+use crate::data::run::Keep;
+use crate::data::{Answer, Ask, Spine};
+use crate::problem::{Kind, Problem};
+use apollo_compiler::executable::Operation;
+use apollo_compiler::response::JsonMap;
+use apollo_compiler::validation::Valid;
+use apollo_compiler::{ExecutableDocument, introspection, request};
+use std::sync::Arc;
+use tenants::Identity;
+
+/// Who asks, where, and what becomes of writes.
+#[derive(Clone, Copy)]
+pub struct On<'a> {
+    /// Answers requests.
+    pub spine: &'a Spine,
+    /// Schemas made before.
+    pub schemas: &'a Schemas,
+    /// Who logs in, and to which schema.
+    pub identity: &'a Identity,
+    /// What the caller may see and do.
+    pub rules: &'a Rules,
+    /// Whether writes are kept.
+    pub keep: Keep,
+}
+
+/// What came of an operation.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// JSON text of `data`; none if nothing was executed.
+    pub data: Option<Vec<u8>>,
+    /// What went wrong.
+    pub faults: Vec<Fault>,
+    /// Whether something was written, kept or not.
+    pub wrote: bool,
+}
+
+/// A document that is known to be good, and the schema that it is good for.
+struct Ready {
+    schema: Arc<Schema>,
+    document: Valid<ExecutableDocument>,
+}
+
+/// Executes an operation.
+///
+/// # Errors
+/// A problem that is no fault of the operation's: the database is out of reach.
+pub async fn execute(on: On<'_>, envelope: Envelope) -> Result<Outcome, Problem> {
+    let parsed = apollo_compiler::parser::Parser::new()
+        .token_limit(limits::MAX_TOKENS)
+        .recursion_limit(limits::MAX_NESTING)
+        .parse_ast(envelope.query, "operation.graphql");
+    let document = match parsed {
+        Ok(document) => document,
+        Err(error) => {
+            let errors = error.errors.iter().map(|error| error.to_json());
+            return Ok(Outcome::refused(errors.map(Fault::of_document).collect()));
+        }
+    };
+    if let Err(problem) = limits::check(&document) {
+        return Ok(Outcome::refused(vec![Fault::whole(problem)]));
+    }
+    let ready = match ready(on, &document).await? {
+        Ok(ready) => ready,
+        Err(faults) => return Ok(Outcome::refused(faults)),
+    };
+    let ready = Arc::new(ready);
+    let name = envelope.operation;
+    match compile(&ready, envelope.variables, name.as_deref()) {
+        Ok(mut compiled) => {
+            let asked = compiled.variables.take();
+            let introspected = match asked {
+                Some(variables) => introspect(ready, name, variables).await?,
+                None => Ok(JsonMap::new()),
+            };
+            Ok(match introspected {
+                Ok(introspected) => run(on, compiled, introspected).await,
+                Err(fault) => Outcome::refused(vec![*fault]),
+            })
+        }
+        Err(fault) => Ok(Outcome::refused(vec![*fault])),
+    }
+}
+
+impl Outcome {
+    fn refused(faults: Vec<Fault>) -> Self {
+        Self {
+            faults,
+            ..Self::default()
+        }
+    }
+}
+
+/// Validates the document. A fault may come from a table that was made a moment ago, so before
+/// it is believed the schema is looked at again.
+async fn ready(
+    on: On<'_>,
+    document: &apollo_compiler::ast::Document,
+) -> Result<Result<Ready, Vec<Fault>>, Problem> {
+    let mut catalog = on.spine.catalog(on.identity).await?;
+    let mut again = true;
+    loop {
+        let schema = on.schemas.get(&catalog, on.rules).await?;
+        let error = match document.to_executable_validate(&schema.schema) {
+            Ok(document) => return Ok(Ok(Ready { schema, document })),
+            Err(error) => error,
+        };
+        if again {
+            again = false;
+            let newer = on.spine.look_again(on.identity).await?;
+            if !Arc::ptr_eq(&newer, &catalog) {
+                catalog = newer;
+                continue;
+            }
+        }
+        let errors = error.errors.iter().map(|error| error.to_json());
+        return Ok(Err(errors.map(Fault::of_document).collect()));
+    }
+}
+
+/// An operation turned into what has to be done for it.
+struct Compiled {
+    steps: Vec<Step>,
+    /// Whether it changes anything.
+    writes: bool,
+    /// What variables hold, if introspection is asked for.
+    variables: Option<Valid<JsonMap>>,
+}
+
+fn compile(ready: &Ready, given: Variables, name: Option<&str>) -> Result<Compiled, Box<Fault>> {
+    let Ready { schema, document } = ready;
+    let refused = |error| refusal(ready, &error);
+    let whole = |problem| Box::new(Fault::whole(problem));
+    let operation = document.operations.get(name).map_err(refused)?;
+    let mut rounded = JsonMap::new();
+    for (name, value) in &given {
+        rounded.insert(name.as_str(), value.rounded());
+    }
+    let coerced =
+        request::coerce_variable_values(&schema.schema, operation, &rounded).map_err(refused)?;
+    let compiler = Compiler {
+        shape: &schema.shape,
+        document,
+        variables: &defined(operation, given),
+    };
+    let steps = compiler.steps(&operation.selection_set).map_err(whole)?;
+    limits::check_values(steps.iter().filter_map(Step::request)).map_err(whole)?;
+    let introspects = |step: &Step| matches!(step.source, Source::Introspection);
+    let variables = steps.iter().any(introspects).then_some(coerced);
+    if variables.is_some() {
+        introspection::check_max_depth(document, operation).map_err(refused)?;
+    }
+    Ok(Compiled {
+        steps,
+        writes: operation.is_mutation(),
+        variables,
+    })
+}
+
+/// What introspection says. A whole schema is some hundred kilobytes, which is not for the
+/// threads that answer others.
+async fn introspect(
+    ready: Arc<Ready>,
+    name: Option<String>,
+    variables: Valid<JsonMap>,
+) -> Result<Result<JsonMap, Box<Fault>>, Problem> {
+    let work = move || {
+        let Ready { schema, document } = &*ready;
+        let operation = document.operations.get(name.as_deref());
+        let response = operation.and_then(|operation| {
+            introspection::partial_execute(
+                &schema.schema,
+                &schema.implementers,
+                document,
+                operation,
+                &variables,
+            )
+        });
+        match response {
+            Ok(response) => Ok(response.data.unwrap_or_default()),
+            Err(error) => Err(refusal(&ready, &error)),
+        }
+    };
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Problem::new(Kind::InternalError).because(error))
+}
+
+fn refusal(ready: &Ready, error: &request::RequestError) -> Box<Fault> {
+    let error = error.to_graphql_error(&ready.document.sources);
+    Box::new(Fault::of_document(error))
+}
+
+/// The values of the variables that the operation defines, its defaults among them.
+fn defined(operation: &Operation, mut given: Variables) -> Variables {
+    let mut variables = Variables::new();
+    for definition in &operation.variables {
+        let name = definition.name.as_str();
+        let value = given.remove(name).or_else(|| {
+            let default = definition.default_value.as_ref()?;
+            super::json::Json::of(default, &Variables::new())
+        });
+        if let Some(value) = value {
+            variables.insert(name.to_owned(), value);
+        }
+    }
+    variables
+}
+
+impl Step {
+    fn request(&self) -> Option<&Request> {
+        match &self.source {
+            Source::Request(_, request) | Source::Figures(request, _) => Some(request),
+            _ => None,
+        }
+    }
+
+    fn fault(&self, problem: Problem) -> Fault {
+        Fault {
+            problem,
+            locations: self.location.into_iter().collect(),
+            path: Some(self.key.clone()),
+        }
+    }
+}
+
+async fn run(on: On<'_>, compiled: Compiled, introspected: JsonMap) -> Outcome {
+    let steps = compiled.steps;
+    let mut written = match write(on, &steps).await {
+        Ok(written) => written.into_iter(),
+        Err(fault) => {
+            return Outcome {
+                data: Some(b"null".to_vec()),
+                faults: vec![fault],
+                wrote: true,
+            };
+        }
+    };
+    let mut outcome = Outcome {
+        wrote: compiled.writes,
+        ..Outcome::default()
+    };
+    let mut data = String::from("{").into_bytes();
+    for (at, step) in steps.iter().enumerate() {
+        if at > 0 {
+            data.push(b',');
+        }
+        member(&mut data, &step.key);
+        let answer = match &step.source {
+            Source::Constant(json) => {
+                data.extend_from_slice(json.as_bytes());
+                continue;
+            }
+            Source::Introspection => {
+                let value = introspected.get(step.key.as_str());
+                // A value of the library's own is always written.
+                data.extend(serde_json::to_vec(&value).unwrap_or_default());
+                continue;
+            }
+            Source::Request(root, _) if root.is_write() => {
+                written.next().ok_or_else(|| Kind::InternalError.into())
+            }
+            Source::Request(_, request) | Source::Figures(request, _) => read(on, request).await,
+        };
+        match answer {
+            Ok(answer) => render(&mut data, &step.source, answer),
+            Err(problem) => {
+                outcome.faults.push(step.fault(problem));
+                // Only a single row may be null; without any other field there is no `data`.
+                if !matches!(step.source, Source::Request(Root::One, _)) {
+                    outcome.data = Some(b"null".to_vec());
+                    return outcome;
+                }
+                data.extend_from_slice(b"null");
+            }
+        }
+    }
+    data.push(b'}');
+    outcome.data = Some(data);
+    outcome
+}
+
+/// Runs all writes among the steps in one transaction.
+async fn write(on: On<'_>, steps: &[Step]) -> Result<Vec<Answer>, Fault> {
+    let writing: Vec<&Step> = steps
+        .iter()
+        .filter(|step| matches!(step.source, Source::Request(root, _) if root.is_write()))
+        .collect();
+    if writing.is_empty() {
+        return Ok(Vec::new());
+    }
+    let requests: Vec<Request> = writing
+        .iter()
+        .filter_map(|step| step.request().cloned())
+        .collect();
+    let answers = on
+        .spine
+        .write(on.identity, on.rules, &requests, on.keep)
+        .await
+        .map_err(|fault| match writing.get(fault.at) {
+            Some(step) => step.fault(fault.problem),
+            None => Fault::whole(fault.problem),
+        })?;
+    for (answer, (step, request)) in answers.iter().zip(writing.iter().zip(&requests)) {
+        if answer.rows == 0 {
+            return Err(step.fault(missed(request)));
+        }
+    }
+    Ok(answers)
+}
+
+/// The problem that a write is which touched no row.
+fn missed(request: &Request) -> Problem {
+    match request {
+        Request::Create(_) => Problem::new(Kind::CreationFailed)
+            .detail("The database took the row and kept nothing of it."),
+        _ => Problem::new(Kind::NotFound).detail(format!("`{}` has no such row.", request.table())),
+    }
+}
+
+async fn read(on: On<'_>, request: &Request) -> Result<Answer, Problem> {
+    let ask = Ask {
+        identity: on.identity,
+        rules: on.rules,
+        request,
+        format: Format::Json,
+        keep: on.keep,
+    };
+    match on.spine.answer(ask).await {
+        // A key that no row can have is the key of no row.
+        Err(problem) if matches!(request, Request::One(_)) && problem.kind == Kind::NotFound => {
+            Ok(Answer::default())
+        }
+        outcome => outcome,
+    }
+}
+
+fn render(data: &mut Vec<u8>, source: &Source, answer: Answer) {
+    match source {
+        Source::Request(Root::List, _) => {
+            data.push(b'[');
+            data.extend_from_slice(&answer.body);
+            data.push(b']');
+        }
+        Source::Figures(_, figures) => {
+            let row = String::from_utf8_lossy(&answer.body);
+            let measured = members(&row).unwrap_or_default();
+            object(data, figures, &measured);
+        }
+        _ if answer.rows == 0 => data.extend_from_slice(b"null"),
+        _ => data.extend_from_slice(&answer.body),
+    }
+}
+
+fn object(data: &mut Vec<u8>, figures: &[Figure], measured: &[(String, &str)]) {
+    data.push(b'{');
+    for (at, figure) in figures.iter().enumerate() {
+        if at > 0 {
+            data.push(b',');
+        }
+        match figure {
+            Figure::Constant(key, json) => {
+                member(data, key);
+                data.extend_from_slice(json.as_bytes());
+            }
+            Figure::Measure(key, at) => {
+                member(data, key);
+                let value = measured.get(*at).map_or("null", |(_, value)| *value);
+                data.extend_from_slice(value.as_bytes());
+            }
+            Figure::Object(key, figures) => {
+                member(data, key);
+                object(data, figures, measured);
+            }
+        }
+    }
+    data.push(b'}');
+}
+
+fn member(data: &mut Vec<u8>, key: &str) {
+    let mut text = String::new();
+    write_string(&mut text, key);
+    data.extend_from_slice(text.as_bytes());
+    data.push(b':');
+}
