@@ -263,6 +263,78 @@ async fn mutations_stand_or_fall_together() {
 }
 
 #[tokio::test]
+async fn rows_are_made_with_those_that_refer_to_them() {
+    let server = Server::start().await;
+    let tenant = server.tenant("nested").await;
+    let admin = &tenant.admin;
+    let query = "
+        mutation($client: ClientCreate!) {
+          createClient(input: $client) {
+            name
+            projects(orderBy: [{id: ASC}]) { name client { name } tasks { name } milestones { name } }
+          }
+          updateClient(id: 1, input: {name: \"Beside\"}) { name }
+        }";
+    let client = json!({"name": "Whole Ltd", "projects": [
+        {"name": "One", "milestones": [{"name": "Start", "position": 1}, {"name": "End", "position": 2}]},
+        {"name": "Two"},
+    ]});
+    let query = query.replace(" tasks { name }", "");
+    let made = data(ask(admin, &query, json!({"client": client})).await);
+    let wanted = json!({
+        "createClient": {"name": "Whole Ltd", "projects": [
+            {"name": "One", "client": {"name": "Whole Ltd"}, "milestones": [{"name": "Start"}, {"name": "End"}]},
+            {"name": "Two", "client": {"name": "Whole Ltd"}, "milestones": []},
+        ]},
+        "updateClient": {"name": "Beside"},
+    });
+    assert_eq!(made, wanted);
+
+    let before = server.content(&tenant.schema).await;
+    for (projects, wanted) in [
+        (json!([{"name": "One"}, {"name": null}]), "creation-failed"),
+        (
+            json!([{"name": "One", "milestones": [{"name": "x", "id": 1}]}]),
+            "creation-failed",
+        ),
+        (json!([{"name": "One", "clientid": 1}]), "validation-failed"),
+        (
+            json!([{"name": "One", "billing_type": 5_000_000}]),
+            "bad-request",
+        ),
+        (json!([{"name": "One", "progress": 5_000}]), ""),
+    ] {
+        let client = json!({"name": "Half Ltd", "projects": projects});
+        let answer = ask(admin, &query, json!({"client": client})).await;
+        assert!(wanted.is_empty() || slug(&answer) == wanted, "{answer:#}");
+        assert!(
+            answer["errors"].is_array() && answer["data"].is_null(),
+            "{answer:#}"
+        );
+    }
+    let many: Vec<Value> = (0..501).map(|n| json!({"name": n.to_string()})).collect();
+    let client = json!({"name": "Large Ltd", "projects": many});
+    assert_eq!(
+        slug(&ask(admin, &query, json!({"client": client})).await),
+        "bad-request"
+    );
+    let simulated = admin.with("Prefer", "tx=rollback");
+    let client = json!({"name": "Ghost Ltd", "projects": [{"name": "One"}]});
+    let answer = data(ask(&simulated, &query, json!({"client": client})).await);
+    assert_eq!(
+        answer["createClient"]["projects"][0]["client"]["name"],
+        "Ghost Ltd"
+    );
+    let viewer = tenant.user("viewer@mail.example", "viewer").await;
+    let answer = ask(&viewer, &query, json!({"client": client})).await;
+    assert_eq!(slug(&answer), "permission-denied");
+    let mut after = server.content(&tenant.schema).await;
+    // The viewer is one row more.
+    after.insert("users".to_owned(), before["users"].clone());
+    assert_eq!(after, before, "nothing is kept");
+}
+
+#[tokio::test]
 async fn refusals_are_those_of_rest() {
     let server = Server::start().await;
     let tenant = server.tenant("refusals").await;
