@@ -25,7 +25,8 @@ use crate::{
     platform::{self, Secrets},
     problem::{Kind, Problem},
     reference::problems::{self, PublicUrl},
-    rest,
+    reports::{self, Embed, Records, Reports, ReportsApi},
+    rest, sql,
     template::Template,
     tenancy::{Tenancy, certificate::Seal, operations::TenantApi, spares::Stock},
 };
@@ -185,22 +186,26 @@ pub fn routes(
         .at("/api_docs", get(problems::page))
         .at("/api_docs/problems.md", get(problems::plain))
         .at("/openapi.json", get(openapi.data(document.to_string())))
+        .at(sql::PATH, sql::Sql)
+        .nest_no_strip(reports::PATH, Reports)
         .at(graphql::PATH, Graphql::new(public_url))
         .nest_no_strip(rest::BASE, rest::Rest)
+        .nest_no_strip(Embed::PATH, Embed)
         .nest("/api", service())
         .data(Arc::clone(&app.health))
         .data(app.directory.clone())
         .data(Arc::clone(&app.auth))
         .data(Arc::clone(&app.tenancy))
         .data(Arc::clone(&app.spine))
+        .data(Records::new(app.db.clone()))
         .data(PublicUrl(public_url.to_owned()))
         .map_to_response()
 }
 
 /// The platform's own calls.
-pub fn service() -> OpenApiService<(AccountsApi, TenantApi, AuthApi), ()> {
+pub fn service() -> OpenApiService<(AccountsApi, TenantApi, AuthApi, ReportsApi), ()> {
     OpenApiService::new(
-        (AccountsApi, TenantApi, AuthApi),
+        (AccountsApi, TenantApi, AuthApi, ReportsApi),
         "Sandlot",
         env!("CARGO_PKG_VERSION"),
     )

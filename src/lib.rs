@@ -37,8 +37,9 @@
 //! - `migration/` (crate): the tables of both databases, one reversible file a step.
 //! - `src/`: [`config`] every setting, [`problem`] every error, [`postgres`] the own PostgreSQL,
 //!   [`databases`] and [`platform`] where the two databases are, [`directory`] who is known,
-//!   [`edge`], [`auth`], [`template`], [`tenancy`], [`data`] the spine, [`rest`] and [`accounts`]
-//!   the surfaces, [`reference`](mod@reference) generated pages, [`check`] the walls tried, [`app`] and [`serve`] all of it together.
+//!   [`edge`], [`auth`], [`template`], [`tenancy`], [`data`] the spine, [`listing`] what lists
+//!   in addresses mean, [`rest`], [`graphql`], [`reports`], [`sql`] and [`accounts`] the surfaces,
+//!   [`reference`](mod@reference) generated pages, [`check`] the walls tried, [`app`] and [`serve`] all of it together.
 //! - `tests/`: one binary over a real PostgreSQL; `tests/tidy.rs` holds the rules about the code.
 //!
 //! # What must stay true
@@ -77,13 +78,16 @@ pub mod failure;
 pub mod front;
 pub mod graphql;
 pub mod health;
+pub mod listing;
 pub mod log;
 pub mod operate;
 pub mod platform;
 pub mod postgres;
 pub mod problem;
 pub mod reference;
+pub mod reports;
 pub mod rest;
 pub mod serve;
+pub mod sql;
 pub mod template;
 pub mod tenancy;

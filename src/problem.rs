@@ -194,6 +194,8 @@ pub struct Problem {
     pub detail: Cow<'static, str>,
     /// Messages by column or parameter, where some are at fault.
     pub errors: FieldErrors,
+    /// Further members of the document (RFC 9457, 3.2), such as the position in an SQL text.
+    pub members: Vec<(&'static str, serde_json::Value)>,
     /// Headers that the answer needs besides the document (`Allow`, `Retry-After`).
     pub headers: Vec<(&'static str, String)>,
     /// The cause, for the log.
@@ -207,6 +209,7 @@ impl Problem {
             kind,
             detail: Cow::Borrowed(kind.description()),
             errors: FieldErrors::new(),
+            members: Vec::new(),
             headers: Vec::new(),
             source: None,
         }
@@ -224,6 +227,12 @@ impl Problem {
             .entry(name.into())
             .or_default()
             .push(message.into());
+        self
+    }
+
+    /// Adds a member to the document, under a name that RFC 9457 does not define.
+    pub fn member(mut self, name: &'static str, value: impl Into<serde_json::Value>) -> Self {
+        self.members.push((name, value.into()));
         self
     }
 

@@ -30,6 +30,10 @@ const JUDGED: &[(&str, &str, Needs)] = &[
     ("POST", "/api/auth/logout", Needs::Token),
     ("GET", "/api/auth/me", Needs::Token),
     ("POST", "/api/auth/signup", Needs::Key),
+    ("GET", "/api/reports", Needs::Admin),
+    ("POST", "/api/reports", Needs::Admin),
+    ("PATCH", "/api/reports/{id}", Needs::Admin),
+    ("DELETE", "/api/reports/{id}", Needs::Admin),
 ];
 
 /// Calls of the data API: method, path, body.
@@ -50,6 +54,12 @@ fn data_calls() -> Vec<(Method, &'static str, Option<Value>)> {
             Some(json!({"name": "x"})),
         ),
         (Method::DELETE, "/api/v1/clients/1", None),
+        (Method::POST, "/api/v1/sql", Some(json!({"query": "select 1"}))),
+        (Method::GET, "/api/v1/reports", None),
+        (Method::GET, "/api/v1/reports/invoices", None),
+        (Method::GET, "/api/v1/reports/invoices/schema", None),
+        (Method::GET, "/api/v1/reports/invoices/aggregate", None),
+        (Method::GET, "/embed/report/invoices", None),
     ]
 }
 
@@ -99,8 +109,8 @@ async fn strangers_get_nowhere() {
         .iter()
         .filter(|(_, _, needs)| matches!(needs, Needs::Token | Needs::Admin))
         .map(|(method, path, _)| {
-            let body = (*method == "POST").then(|| json!({}));
-            (method.parse().unwrap(), (*path).to_owned(), body)
+            let body = matches!(*method, "POST" | "PATCH").then(|| json!({}));
+            (method.parse().unwrap(), path.replace("{id}", "1"), body)
         })
         .collect();
     let query = Some(json!({"query": "{ clients { id } }"}));

@@ -23,7 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "edge",
         ],
     ),
-    ("spine", &["data", "template", "auth", "tenancy"]),
+    ("spine", &["data", "listing", "template", "auth", "tenancy"]),
     (
         "surfaces",
         &["rest", "graphql", "reports", "console", "accounts"],

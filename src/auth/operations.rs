@@ -30,6 +30,8 @@ pub enum Section {
     Tenant,
     /// Signing in, staying signed in, signing out
     Auth,
+    /// Which views are reports, and how they are drawn
+    Reports,
 }
 
 /// An address and its password.

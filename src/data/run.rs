@@ -320,7 +320,7 @@ fn binds(statement: &Statement) -> impl ExactSizeIterator<Item = Text<'_>> {
 
 /// A parameter sent as text, whatever its type: Postgres reads it.
 #[derive(Debug)]
-struct Text<'a>(Option<&'a str>);
+pub struct Text<'a>(pub Option<&'a str>);
 
 impl ToSql for Text<'_> {
     fn to_sql(

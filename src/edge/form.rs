@@ -44,6 +44,30 @@ impl Fields {
         }
     }
 
+    /// A truth value that may be absent or null.
+    pub fn optional_bool(&mut self, name: &str) -> Option<bool> {
+        match self.object.remove(name) {
+            None | Some(Value::Null) => None,
+            Some(Value::Bool(value)) => Some(value),
+            Some(_) => {
+                self.fault(name, "must be true or false");
+                None
+            }
+        }
+    }
+
+    /// An object that may be absent or null.
+    pub fn optional_object(&mut self, name: &str) -> Option<Map<String, Value>> {
+        match self.object.remove(name) {
+            None | Some(Value::Null) => None,
+            Some(Value::Object(object)) => Some(object),
+            Some(_) => {
+                self.fault(name, "must be an object");
+                None
+            }
+        }
+    }
+
     /// Notes what is wrong with a field.
     pub fn fault(&mut self, name: &str, message: impl Into<String>) {
         self.errors

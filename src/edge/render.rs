@@ -34,6 +34,8 @@ struct Document<'a> {
     instance: &'a str,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     errors: &'a FieldErrors,
+    #[serde(flatten)]
+    members: BTreeMap<&'a str, &'a serde_json::Value>,
 }
 
 impl Renderer {
@@ -72,11 +74,16 @@ impl Renderer {
             detail: &problem.detail,
             instance: path,
             errors: &problem.errors,
+            members: problem
+                .members
+                .iter()
+                .map(|(name, value)| (*name, value))
+                .collect(),
         };
         let mut response = Response::builder()
             .status(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
             .header(header::CONTENT_TYPE, "application/problem+json")
-            // Strings and numbers alone are always written.
+            // JSON and strings are always written.
             .body(serde_json::to_vec(&document).unwrap_or_default());
         if status == 401 {
             response
@@ -226,6 +233,17 @@ mod tests {
                 "errors": {"total": ["must be a number"]},
             })
         );
+    }
+
+    #[tokio::test]
+    async fn further_members_follow_the_standard_ones() {
+        let problem = Problem::new(Kind::BadRequest)
+            .member("sqlstate", "42601")
+            .member("position", 8);
+        let (_, body) = rendered(problem).await;
+        assert_eq!(body["sqlstate"], "42601");
+        assert_eq!(body["position"], 8);
+        assert_eq!(body["status"], 400);
     }
 
     #[tokio::test]

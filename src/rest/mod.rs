@@ -7,10 +7,8 @@
 mod csv;
 mod endpoint;
 pub mod parse;
-mod query;
 pub mod render;
 pub mod schema;
-mod words;
 
 pub use endpoint::{BASE, Rest};
 
@@ -19,6 +17,10 @@ use crate::data::request::Request;
 use crate::data::rows::Format;
 use crate::data::run::Keep;
 use crate::data::{Ask, Spine};
+use crate::listing::{
+    Address, Reply, page,
+    parameters::{parameters, refuse_all},
+};
 use crate::problem::{Kind, Problem};
 use parse::{Headers, Target};
 use tenants::Identity;
@@ -54,17 +56,6 @@ pub struct Call<'a> {
     pub body: &'a [u8],
 }
 
-/// An answer other than a problem.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Reply {
-    /// Status code.
-    pub status: u16,
-    /// Headers, `Content-Type` among them.
-    pub headers: Vec<(&'static str, String)>,
-    /// The body.
-    pub body: Vec<u8>,
-}
-
 /// Answers a call on the tables of the identity's schema.
 pub async fn handle(
     spine: &Spine,
@@ -86,10 +77,10 @@ pub async fn handle(
             .detail(format!("This address takes {}.", allowed.join(", ")))
             .header("Allow", allow));
     }
-    let parameters = parse::parameters(call.query)?;
+    let parameters = parameters(call.query)?;
     match &target {
         Target::Index | Target::Tables | Target::Schema { .. } => {
-            parse::refuse_all(&parameters)?;
+            refuse_all(&parameters)?;
             let mut catalog = spine.catalog(identity).await?;
             let Target::Schema { table } = &target else {
                 let tables_only = target == Target::Tables;
@@ -121,9 +112,14 @@ pub async fn handle(
         keep,
     };
     let answer = spine.answer(ask).await?;
+    let address = Address {
+        base: call.base,
+        path: call.path,
+        query: call.query,
+    };
     let mut reply = match (&request, paging) {
-        (Request::List(_), Some(paging)) if csv => render::csv(answer, &paging),
-        (Request::List(_), Some(paging)) => render::list(answer, &paging, &call),
+        (Request::List(_), Some(paging)) if csv => page::csv(answer, &paging),
+        (Request::List(_), Some(paging)) => page::list(answer, &paging, &address),
         (Request::Create(create), _) => render::created(answer, create.body.many, &target, &call),
         _ => render::one(answer, &target)?,
     };

@@ -1,18 +1,12 @@
 //! From what stands in an HTTP request to a [`Request`]: addresses, parameters, bodies.
 
-use super::query::Parameters;
-use super::words::{decode, invalid};
 use super::{Call, csv};
 use crate::data::body::Body;
-use crate::data::plan::brief;
-use crate::data::request::{Create, Delete, One, Request, Update};
+use crate::data::request::{Conflict, Create, Delete, One, Request, Update};
+use crate::listing::parameters::{Paging, Parameters};
+use crate::listing::wants_csv;
+use crate::listing::words::{decode, invalid, names};
 use crate::problem::{Kind, Problem};
-
-/// Rows of a page if nothing is said.
-pub const PER_PAGE: u32 = 25;
-
-/// The most rows of a page.
-pub const MAX_PER_PAGE: u32 = 1000;
 
 /// What a path leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,19 +49,6 @@ pub struct Headers<'a> {
     pub prefer: Option<&'a str>,
 }
 
-/// How a list was paged, to say where the other pages are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Paging {
-    /// From 1; meaningless under a cursor.
-    pub page: u64,
-    /// Rows of a page.
-    pub per_page: u32,
-    /// Whether a cursor was given.
-    pub by_cursor: bool,
-    /// The other parameters as sent, each with a `&` in front.
-    pub others: String,
-}
-
 impl Target {
     /// The methods that the address takes.
     pub const fn methods(&self) -> &'static [&'static str] {
@@ -82,13 +63,7 @@ impl Target {
 impl Headers<'_> {
     /// Whether rows are wanted as CSV: it is accepted by name, and JSON is not.
     pub fn wants_csv(&self) -> bool {
-        let accepts = |wanted: &str| {
-            self.accept.unwrap_or("").split(',').any(|part| {
-                let name = part.split(';').next().unwrap_or("");
-                name.trim().eq_ignore_ascii_case(wanted)
-            })
-        };
-        accepts("text/csv") && !accepts("application/json")
+        wants_csv(self.accept)
     }
 
     /// Whether `Prefer` says `name=value` (RFC 7240).
@@ -150,38 +125,6 @@ pub fn path(path: &str) -> Result<Target, Problem> {
     }
 }
 
-/// The parameters of a query string in order, decoded.
-///
-/// Those whose names start with `_` are left out, and `token`, which is a credential.
-pub fn parameters(query: &str) -> Result<Vec<(String, String)>, Problem> {
-    let mut parameters = Vec::new();
-    for part in query.split('&').filter(|part| !part.is_empty()) {
-        let (name, value) = part.split_once('=').unwrap_or((part, ""));
-        let Some(name) = decode(name, true) else {
-            return Err(invalid(
-                "query",
-                "a parameter's name is not percent-encoded UTF-8",
-            ));
-        };
-        if name.starts_with('_') || name == "token" {
-            continue;
-        }
-        let Some(value) = decode(value, true) else {
-            return Err(invalid(&brief(&name), "is not percent-encoded UTF-8"));
-        };
-        parameters.push((name, value));
-    }
-    Ok(parameters)
-}
-
-/// Refuses any parameter, where an address takes none.
-pub fn refuse_all(parameters: &[(String, String)]) -> Result<(), Problem> {
-    match parameters.first() {
-        Some((name, _)) => Err(unknown(name)),
-        None => Ok(()),
-    }
-}
-
 /// The request on rows that a call is; for a list also how it is paged.
 pub fn request(
     method: &str,
@@ -211,7 +154,7 @@ pub fn request(
                 table,
                 body: body(call, true)?,
                 select,
-                conflict: parsed.conflict(&call.headers)?,
+                conflict: conflict(&parsed, &call.headers)?,
             };
             (Request::Create(create), None)
         }
@@ -239,6 +182,18 @@ fn body(call: &Call<'_>, rows: bool) -> Result<Body, Problem> {
     Body::parse(call.body)
 }
 
-pub(super) fn unknown(name: &str) -> Problem {
-    invalid(&brief(name), "is no parameter of this call")
+fn conflict(parsed: &Parameters<'_>, headers: &Headers<'_>) -> Result<Option<Conflict>, Problem> {
+    let merge = headers.prefers("resolution", "merge-duplicates");
+    let ignore = headers.prefers("resolution", "ignore-duplicates");
+    match parsed.get("on_conflict") {
+        None => Ok(None),
+        Some(_) if merge == ignore => Err(invalid(
+            "on_conflict",
+            "needs `Prefer: resolution=merge-duplicates` or `resolution=ignore-duplicates`",
+        )),
+        Some(text) => Ok(Some(Conflict {
+            columns: names(text, "on_conflict")?,
+            merge,
+        })),
+    }
 }

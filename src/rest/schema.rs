@@ -1,10 +1,12 @@
 //! What there is and what it is made of: `GET /`, `GET /tables`, `GET /{resource}/schema`.
 
-use super::render::json;
-use super::words::encode;
-use super::{FIXED, Reply};
-use crate::data::catalog::{Catalog, Column, Generated, Table, TypeKind};
+use super::FIXED;
+use crate::data::catalog::{Catalog, Table};
 use crate::data::plan::Rules;
+use crate::listing::Reply;
+use crate::listing::columns::columns;
+use crate::listing::page::json;
+use crate::listing::words::encode;
 use serde_json::{Value, json as value};
 
 /// The tables and views within reach, with links.
@@ -135,62 +137,6 @@ fn address(base: &str, table: &Table) -> String {
     } else {
         format!("{base}/{name}")
     }
-}
-
-fn columns(table: &Table, rules: &Rules) -> Vec<Value> {
-    let mut columns: Vec<Value> = (0..table.columns.len())
-        .filter(|column| rules.sees_column(table, *column))
-        .map(|column| describe(table, column))
-        .collect();
-    for secret in rules
-        .special(&table.name)
-        .into_iter()
-        .flat_map(|s| &s.secrets)
-    {
-        columns.push(value!({
-            "name": secret.given,
-            "type": "text",
-            "kind": "base",
-            "nullable": true,
-            "settable": true,
-            "write_only": true,
-        }));
-    }
-    columns
-}
-
-fn describe(table: &Table, position: usize) -> Value {
-    let column: &Column = &table.columns[position];
-    let element = match &column.ty.base().kind {
-        TypeKind::Array(element) => Some(element.shown.as_str()),
-        _ => None,
-    };
-    let base = match &column.ty.kind {
-        TypeKind::Domain(base) => Some(base.shown.as_str()),
-        _ => None,
-    };
-    value!({
-        "name": column.name,
-        "type": column.ty.shown,
-        "kind": column.ty.family(),
-        "base_type": base,
-        "element_type": element,
-        "nullable": column.nullable,
-        "default": column.default,
-        "generated": match column.generated {
-            Generated::No => None,
-            Generated::Stored => Some("stored"),
-            Generated::IdentityAlways => Some("identity always"),
-            Generated::IdentityByDefault => Some("identity"),
-        },
-        "settable": column.is_settable(),
-        "primary_key": table.key.contains(&position),
-        "max_length": column.ty.length,
-        "precision": column.ty.precision,
-        "scale": column.ty.scale,
-        "enum": column.ty.labels(),
-        "comment": column.comment,
-    })
 }
 
 fn reply(document: &Value) -> Reply {

@@ -10,6 +10,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use self::digest::Facts;
+pub(crate) use self::digest::hash_rows;
 pub use self::digest::{Digest, Side};
 use crate::script::slot::ident;
 use crate::script::{Nulled, Uncloned};

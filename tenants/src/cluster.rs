@@ -3,7 +3,7 @@
 use tokio_postgres::{Config, error::SqlState};
 
 use crate::{
-    error::Error, handle::Tenants, lease::Lease, names::quote_ident, superuser, weaknesses,
+    error::Error, handle::Tenants, lease::Lease, mark, names::quote_ident, superuser, weaknesses,
     weaknesses::Weakness,
 };
 
@@ -81,6 +81,7 @@ impl Tenants {
         lease
             .batch_execute("create schema if not exists _sandlot")
             .await?;
+        lease.batch_execute(mark::TABLE).await?;
         self.close_doors(&lease).await?;
         let reader = quote_ident(&self.reader_role());
         lease

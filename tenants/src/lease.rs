@@ -17,7 +17,7 @@ use crate::{
     connect::{Identity, Link},
     error::Error,
     names::quote_literal,
-    pool::Place,
+    pool::{Place, Pool},
     watchdog,
 };
 
@@ -148,6 +148,19 @@ impl Lease {
         outcome.map_err(Into::into)
     }
 
+    /// The client by itself, for portals, which borrow it; and the watch to run that work under.
+    ///
+    /// A transaction that is dropped before its end is rolled back. None while somebody else holds the connection.
+    pub fn alone(&mut self) -> Option<(Watch<'_>, &mut Client)> {
+        let watch = Watch {
+            conduct: &self.conduct,
+            target: watchdog::Target::of(&self.link, &self.identity),
+            executioner: self.place.as_ref().and_then(Place::executioner),
+        };
+        let link = Arc::get_mut(&mut self.link)?;
+        Some((watch, &mut link.client))
+    }
+
     /// Gives the connection back as it is.
     ///
     /// For work of the server's own making. If a transaction is still open or work was cut short,
@@ -164,6 +177,34 @@ impl Lease {
     /// Gives the connection back after SQL that a tenant wrote: it is looked over first, without keeping the caller waiting.
     pub fn finish_raw(self) {
         drop(self);
+    }
+}
+
+/// What [`Lease::run`] does, for work that borrows the client.
+pub struct Watch<'a> {
+    conduct: &'a AtomicU8,
+    target: watchdog::Target,
+    executioner: Option<Pool>,
+}
+
+impl Watch<'_> {
+    /// Runs `work` and stops it from outside if it takes longer than `limit`; see [`Lease::run`].
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] at the limit, else what `work` returns.
+    pub async fn run<T, E: From<Error>>(
+        self,
+        limit: Duration,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        self.conduct.store(WORKING, Ordering::Relaxed);
+        let Ok(outcome) = timeout(limit, work).await else {
+            self.conduct.store(SPOILT, Ordering::Relaxed);
+            tokio::spawn(watchdog::end(self.target, self.executioner));
+            return Err(Error::Timeout { limit }.into());
+        };
+        self.conduct.store(QUIET, Ordering::Relaxed);
+        outcome
     }
 }
 

@@ -51,6 +51,16 @@ pub fn fresh_spare() -> String {
     format!("spare_{}", noise())
 }
 
+/// A name for a schema that a reset works in; nobody else knows it.
+pub(crate) fn fresh_reset() -> String {
+    format!("reset_{}", noise())
+}
+
+/// A name for the schema of a snapshot.
+pub fn fresh_snapshot() -> String {
+    format!("snap_{}", noise())
+}
+
 /// Whether `role` has the form of [`fresh_role`].
 pub fn is_role(role: &str) -> bool {
     role.strip_prefix("t_")

@@ -9,6 +9,7 @@ use crate::{
     error::Error,
     handle::Tenants,
     lease::{Access, Lease},
+    mark::Mark,
     names::quote_ident,
     script::{self, Script},
     superuser,
@@ -85,10 +86,11 @@ impl Tenants {
         script.hold_template(&*fill.lease).await?;
         fill.join().await?;
         script.fill(&*fill.lease, schema, role).await?;
+        Mark::make(&*fill.lease, schema).await?;
         Ok(fill)
     }
 
-    async fn begin_fill(&self, role: &str) -> Result<Fill, Error> {
+    pub(crate) async fn begin_fill(&self, role: &str) -> Result<Fill, Error> {
         let lease = self.platform().await?;
         lease.begin().await?;
         // All of a copy's rows are those of one moment.
@@ -215,10 +217,17 @@ impl Tenants {
 }
 
 impl Fill {
-    async fn join(&self) -> Result<(), Error> {
+    pub(crate) async fn join(&self) -> Result<(), Error> {
         let role = quote_ident(&self.role);
         let text = format!("grant {role} to current_user");
         Ok(self.lease.batch_execute(&text).await?)
+    }
+
+    /// Commits what was made for the platform itself, of which nothing was handed over.
+    pub(crate) async fn commit_alone(self) -> Result<(), Error> {
+        self.lease.commit().await?;
+        self.lease.finish();
+        Ok(())
     }
 
     /// Ends the platform's membership and commits.

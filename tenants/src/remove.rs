@@ -1,7 +1,7 @@
 //! The end of a tenant: sessions, schema, role, and what other tenants' grants have pinned to it.
 
 use crate::{
-    error::Error, handle::Tenants, lease::Lease, names::quote_ident, provision::schema_owner,
+    error::Error, handle::Tenants, lease::Lease, mark, names::quote_ident, provision::schema_owner,
     roles::role_exists, watchdog,
 };
 
@@ -31,6 +31,7 @@ impl Tenants {
             watchdog::terminate_all(&lease, role).await?;
         }
         lease.begin().await?;
+        mark::forget(&*lease, schema).await?;
         lease
             .batch_execute(&format!(
                 "drop schema if exists {} cascade",

@@ -206,6 +206,26 @@ impl Script {
         Ok(())
     }
 
+    /// Whether a table's rows are hidden from its owner.
+    pub(crate) fn is_forced(&self, table: &str) -> bool {
+        self.forced.contains(&there(&self.source, table))
+    }
+
+    /// Whether a column is null in copies.
+    pub(crate) fn is_nulled(&self, table: &str, column: &str) -> bool {
+        self.nulled
+            .iter()
+            .any(|n| n.table == table && n.column == column)
+    }
+
+    /// The statements that undo what [`Script::hold_template`] did to the template, each after a semicolon.
+    pub(crate) fn force_again(&self) -> String {
+        self.forced
+            .iter()
+            .map(|table| format!(";\nalter table only {table} force row level security"))
+            .collect()
+    }
+
     /// All statements of a replay.
     pub(crate) fn statements(&self, schema: &str, owner: &str) -> String {
         let mut out = self.search_path(schema);
@@ -213,11 +233,7 @@ impl Script {
             out.push_str(";\n");
             out.push_str(&slot::fill(statement, schema, owner));
         }
-        for table in &self.forced {
-            out.push_str(&format!(
-                ";\nalter table only {table} force row level security"
-            ));
-        }
+        out.push_str(&self.force_again());
         out
     }
 

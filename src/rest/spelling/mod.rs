@@ -5,7 +5,8 @@ mod pages;
 mod writes;
 
 use super::Call;
-use super::parse::{Headers, parameters, path, request};
+use super::parse::{Headers, path, request};
+use crate::listing::parameters::parameters;
 use crate::data::catalog::types::oid;
 use crate::data::catalog::{
     Catalog, Column, ForeignKey, Generated, Table, Type, TypeKind, TypeSchema, Unique,

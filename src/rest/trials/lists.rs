@@ -1,9 +1,9 @@
 //! What a list can do beyond pages: conditions, related rows, cursors, counts, CSV.
 
 use super::Site;
+use crate::listing::words::encode;
 use crate::rest::Call;
 use crate::rest::parse::Headers;
-use crate::rest::words::encode;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

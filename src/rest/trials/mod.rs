@@ -7,10 +7,11 @@ mod random;
 mod types;
 
 use super::parse::Headers;
-use super::{Call, Reply, handle};
+use super::{Call, handle};
 use crate::data::Spine;
 use crate::data::plan::{Rules, Secret, Special};
 use crate::data::scratch::Tenant;
+use crate::listing::Reply;
 use crate::problem::{Kind, Problem};
 use futures_util::FutureExt;
 use serde_json::Value;

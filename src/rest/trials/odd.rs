@@ -1,7 +1,7 @@
 //! Odd names, hostile schemas, rubbish.
 
 use super::Site;
-use crate::rest::words::encode;
+use crate::listing::words::encode;
 use serde_json::json;
 
 #[tokio::test]

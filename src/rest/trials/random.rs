@@ -1,7 +1,7 @@
 //! Random tables and random questions: never a syntax error, never a row too few or too many.
 
 use super::Site;
-use crate::rest::words::encode;
+use crate::listing::words::encode;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};

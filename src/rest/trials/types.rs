@@ -3,7 +3,7 @@
 use super::Site;
 use crate::data::request::Operator;
 use crate::data::trials::rows::{TYPES, VALUES};
-use crate::rest::words::encode;
+use crate::listing::words::encode;
 use serde_json::{Value, json};
 
 async fn site() -> Site {

@@ -197,10 +197,7 @@ impl Digest {
     }
 }
 
-/// Hashes a table's rows whatever their order: each row's text by itself, then the sorted hashes.
-///
-/// `format` calls the types' own output functions, which no cast of the schema can stand in for. `row` of the columns and
-/// not the table's own row keeps the two sides alike where one of them has dropped columns.
+/// The query for count and hash of a table's rows, those that are null in copies left out.
 fn hash_query(schema: &str, table: &Table, side: Side<'_>) -> String {
     let null = |c: &TableColumn| c.derived || (c.nulled && side == Side::Template);
     let columns = table.columns.iter().map(|c| {
@@ -211,13 +208,21 @@ fn hash_query(schema: &str, table: &Table, side: Side<'_>) -> String {
         }
     });
     let only = if table.kind == "m" { "" } else { "only " };
+    hash_rows(schema, &table.name, only, &columns.collect::<Vec<_>>())
+}
+
+/// Hashes a table's rows whatever their order: each row's text by itself, then the sorted hashes.
+///
+/// `format` calls the types' own output functions, which no cast of the schema can stand in for. `row` of the columns and
+/// not the table's own row keeps the two sides alike where one of them has dropped columns.
+pub(crate) fn hash_rows(schema: &str, table: &str, only: &str, columns: &[String]) -> String {
     format!(
         "select pg_catalog.count(*), pg_catalog.encode(pg_catalog.sha256(coalesce(pg_catalog.string_agg(h, '' order by h), '')), \
          'hex') from (select pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.format('%s', row({})), 'UTF8')) as h \
          from {only}{}.{} t) r",
-        columns.collect::<Vec<_>>().join(", "),
+        columns.join(", "),
         ident(schema),
-        ident(&table.name)
+        ident(table)
     )
 }
 

@@ -1,17 +1,67 @@
-//! What the parameters of a list, a row or a write say: which rows, which columns, which page.
+//! Parameters of lists: from a query string to what is asked.
 
-use super::parse::{Headers, MAX_PER_PAGE, PER_PAGE, Paging, unknown};
 use super::words::{decode, invalid, names, split, unquote};
 use crate::data::plan::brief;
-use crate::data::request::{Conflict, Count, Filter, Item, List, Operator, Order, Page, Rows};
+use crate::data::request::{Count, Filter, Item, List, Operator, Order, Page, Rows};
 use crate::problem::Problem;
+
+/// Rows of a page if nothing is said.
+pub const PER_PAGE: u32 = 25;
+
+/// The most rows of a page.
+pub const MAX_PER_PAGE: u32 = 1000;
 
 /// How deep `include` goes.
 const MAX_INCLUDE: usize = 3;
 
+/// How a list was paged, to say where the other pages are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paging {
+    /// From 1; meaningless under a cursor.
+    pub page: u64,
+    /// Rows of a page.
+    pub per_page: u32,
+    /// Whether a cursor was given.
+    pub by_cursor: bool,
+    /// The other parameters as sent, each with a `&` in front.
+    pub others: String,
+}
+
+/// The parameters of a query string in order, decoded.
+///
+/// Those whose names start with `_` are left out, and `token`, which is a credential.
+pub fn parameters(query: &str) -> Result<Vec<(String, String)>, Problem> {
+    let mut parameters = Vec::new();
+    for part in query.split('&').filter(|part| !part.is_empty()) {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        let Some(name) = decode(name, true) else {
+            return Err(invalid(
+                "query",
+                "a parameter's name is not percent-encoded UTF-8",
+            ));
+        };
+        if name.starts_with('_') || name == "token" {
+            continue;
+        }
+        let Some(value) = decode(value, true) else {
+            return Err(invalid(&brief(&name), "is not percent-encoded UTF-8"));
+        };
+        parameters.push((name, value));
+    }
+    Ok(parameters)
+}
+
+/// Refuses any parameter, where an address takes none.
+pub fn refuse_all(parameters: &[(String, String)]) -> Result<(), Problem> {
+    match parameters.first() {
+        Some((name, _)) => Err(unknown(name)),
+        None => Ok(()),
+    }
+}
+
 /// Parameters by their meaning, not yet looked at closely.
 #[derive(Default)]
-pub(super) struct Parameters<'a> {
+pub struct Parameters<'a> {
     single: Vec<(&'a str, &'a str)>,
     filters: Vec<Filter>,
     fields: Vec<(Vec<String>, Vec<String>)>,
@@ -23,7 +73,11 @@ const OF_LISTS: [&str; 8] = [
 ];
 
 impl<'a> Parameters<'a> {
-    pub(super) fn read(
+    /// Sorts parameters out; `reads` tells a read from a write, `many` a list from one row.
+    ///
+    /// # Errors
+    /// `invalid-parameter` naming one that the call does not take, or whose value can't be read.
+    pub fn read(
         parameters: &'a [(String, String)],
         reads: bool,
         many: bool,
@@ -77,7 +131,8 @@ impl<'a> Parameters<'a> {
         Ok(())
     }
 
-    fn get(&self, name: &str) -> Option<&'a str> {
+    /// The value of one that comes once.
+    pub fn get(&self, name: &str) -> Option<&'a str> {
         self.single
             .iter()
             .find(|(known, _)| *known == name)
@@ -85,7 +140,7 @@ impl<'a> Parameters<'a> {
     }
 
     /// What rows show: `fields`, and what `include` adds with fields of its own.
-    pub(super) fn select(&self) -> Result<Vec<Item>, Problem> {
+    pub fn select(&self) -> Result<Vec<Item>, Problem> {
         let mut paths = Vec::new();
         if let Some(include) = self.get("include").filter(|text| !text.trim().is_empty()) {
             for part in split(include, ',') {
@@ -151,7 +206,8 @@ impl<'a> Parameters<'a> {
         items
     }
 
-    pub(super) fn list(
+    /// The list that is asked for, and how it is paged.
+    pub fn list(
         self,
         table: String,
         select: Vec<Item>,
@@ -221,22 +277,6 @@ impl<'a> Parameters<'a> {
                 name,
                 format!("must be a whole number from {least} to {most}"),
             )),
-        }
-    }
-
-    pub(super) fn conflict(&self, headers: &Headers<'_>) -> Result<Option<Conflict>, Problem> {
-        let merge = headers.prefers("resolution", "merge-duplicates");
-        let ignore = headers.prefers("resolution", "ignore-duplicates");
-        match self.get("on_conflict") {
-            None => Ok(None),
-            Some(_) if merge == ignore => Err(invalid(
-                "on_conflict",
-                "needs `Prefer: resolution=merge-duplicates` or `resolution=ignore-duplicates`",
-            )),
-            Some(text) => Ok(Some(Conflict {
-                columns: names(text, "on_conflict")?,
-                merge,
-            })),
         }
     }
 }
@@ -364,4 +404,9 @@ fn others(query: &str) -> String {
         }
     }
     others
+}
+
+/// The problem that a parameter is which a call does not take.
+pub fn unknown(name: &str) -> Problem {
+    invalid(&brief(name), "is no parameter of this call")
 }

@@ -5,7 +5,7 @@ use crate::problem::{Kind, Problem};
 /// Decodes percent-encoding; `plus` makes `+` a blank, as in query strings.
 ///
 /// `None` where a `%` has no two digits behind it or the bytes are not UTF-8.
-pub(super) fn decode(text: &str, plus: bool) -> Option<String> {
+pub fn decode(text: &str, plus: bool) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {
@@ -26,7 +26,7 @@ pub(super) fn decode(text: &str, plus: bool) -> Option<String> {
 }
 
 /// Encodes what may not stand in a part of a path, or in a value of a query string.
-pub(super) fn encode(text: &str) -> String {
+pub fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
@@ -42,7 +42,7 @@ pub(super) fn encode(text: &str) -> String {
 }
 
 /// The parts of a text between separators that are not inside double quotes.
-pub(super) fn split(text: &str, separator: char) -> Vec<&str> {
+pub fn split(text: &str, separator: char) -> Vec<&str> {
     let mut parts = Vec::new();
     let (mut start, mut quoted) = (0, false);
     for (at, c) in text.char_indices() {
@@ -60,7 +60,7 @@ pub(super) fn split(text: &str, separator: char) -> Vec<&str> {
 /// A name or value without the double quotes around it; `""` inside them is one.
 ///
 /// Blanks around it do not count unless they are quoted.
-pub(super) fn unquote(text: &str, at: &str) -> Result<String, Problem> {
+pub fn unquote(text: &str, at: &str) -> Result<String, Problem> {
     let trimmed = text.trim();
     let Some(inner) = trimmed.strip_prefix('"') else {
         return Ok(trimmed.to_owned());
@@ -78,7 +78,7 @@ pub(super) fn unquote(text: &str, at: &str) -> Result<String, Problem> {
 }
 
 /// A list of names, separated by commas.
-pub(super) fn names(text: &str, at: &str) -> Result<Vec<String>, Problem> {
+pub fn names(text: &str, at: &str) -> Result<Vec<String>, Problem> {
     let names = split(text, ',')
         .into_iter()
         .map(|name| unquote(name, at))
@@ -90,7 +90,7 @@ pub(super) fn names(text: &str, at: &str) -> Result<Vec<String>, Problem> {
 }
 
 /// The problem that a parameter is.
-pub(super) fn invalid(parameter: &str, message: impl Into<String>) -> Problem {
+pub fn invalid(parameter: &str, message: impl Into<String>) -> Problem {
     Problem::new(Kind::InvalidParameter).field(parameter, message)
 }
 

@@ -1,0 +1,41 @@
+//! Lists that are asked for in an address: parameters in, pages out.
+//!
+//! What the surfaces share whose questions stand in a query string.
+
+pub mod columns;
+pub mod page;
+pub mod parameters;
+pub mod words;
+
+/// Where a list was asked for, to say where its other pages are.
+#[derive(Clone, Copy, Debug)]
+pub struct Address<'a> {
+    /// What the API's paths begin with: `/api/v1`.
+    pub base: &'a str,
+    /// The path behind `base` as sent, percent-encoded.
+    pub path: &'a str,
+    /// What follows `?` as sent; empty if nothing does.
+    pub query: &'a str,
+}
+
+/// An answer other than a problem.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Reply {
+    /// Status code.
+    pub status: u16,
+    /// Headers, `Content-Type` among them.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Whether rows are wanted as CSV: `Accept` names it, and JSON not.
+pub fn wants_csv(accept: Option<&str>) -> bool {
+    let accepts = |wanted: &str| {
+        accept.unwrap_or("").split(',').any(|part| {
+            let name = part.split(';').next().unwrap_or("");
+            name.trim().eq_ignore_ascii_case(wanted)
+        })
+    };
+    accepts("text/csv") && !accepts("application/json")
+}
