@@ -10,6 +10,7 @@ mod check;
 mod corpus;
 mod crud;
 mod graphql;
+mod graphql_limits;
 mod isolation;
 mod problems;
 mod reference;
