@@ -11,6 +11,7 @@ mod corpus;
 mod crud;
 mod graphql;
 mod fairness;
+mod graphql_limits;
 mod isolation;
 mod problems;
 mod quota;
