@@ -51,6 +51,8 @@ pub struct App {
     /// The server's figures.
     pub metrics: Arc<Metrics>,
     health: Arc<Health>,
+    /// Bytes that a tenant may take; none for no quota.
+    quota: Option<u64>,
 }
 
 impl App {
@@ -123,6 +125,7 @@ impl App {
             spine: Arc::new(spine),
             metrics,
             health: Arc::new(health),
+            quota: Some(settings.tenant_quota * 1_000_000).filter(|bytes| *bytes > 0),
         }))
     }
 
@@ -149,6 +152,7 @@ impl App {
                 app.tenancy.keep_spares(),
                 app.keep_sweeping(),
                 app.tenants.keep_guard(),
+                app.tenancy.keep_quota(app.quota),
             );
         })
     }

@@ -90,6 +90,14 @@ pub enum TenantCommand {
         /// Id or schema
         tenant: String,
     },
+    /// Bring a tenant back to the template: all that has changed, or the rows of some tables
+    Reset {
+        /// Id or schema
+        tenant: String,
+        /// Table whose rows are put back; may be given several times
+        #[arg(long = "table", value_name = "TABLE")]
+        tables: Vec<String>,
+    },
     /// Remove a tenant: its schema, its role, its sessions
     Drop {
         /// Id or schema
@@ -223,6 +231,10 @@ pub struct Settings {
     /// Connections that one tenant may hold
     #[arg(long, env = "SANDLOT_CONNECTIONS_PER_TENANT", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100), value_name = "N", global = true)]
     pub connections_per_tenant: u32,
+
+    /// Disk that one tenant may take, in MB; 0 for no quota
+    #[arg(long, env = "SANDLOT_TENANT_QUOTA", default_value_t = 1024, value_parser = clap::value_parser!(u64).range(0..=100_000_000), value_name = "MB", global = true)]
+    pub tenant_quota: u64,
 
     /// Memory that one process of the own PostgreSQL may take for itself, in MB (Linux); 0 for no bound
     #[arg(long, env = "SANDLOT_PROCESS_MEMORY", default_value_t = crate::postgres::PROCESS_MEMORY, value_name = "MB", global = true)]

@@ -288,6 +288,7 @@ impl AuthApi {
                 .detail("This tenant does not take sign-ups; its administrator adds users."));
         }
         let identity = usable(&tenant)?;
+        tenant.may_grow()?;
         let Body(NewUser {
             email,
             password,

@@ -61,8 +61,13 @@ pub fn rules(caller: &Caller) -> Rules {
         }
         (_, Role::Admin) => None,
     };
+    let no_growth = match &caller.place {
+        Place::Tenant(tenant) if tenant.over_quota => Some(Refusal::new(Kind::QuotaExceeded)),
+        _ => None,
+    };
     Rules {
         no_writes,
+        no_growth,
         special: vec![users],
         ..Rules::default()
     }

@@ -2,6 +2,8 @@
 
 use sea_orm::entity::prelude::*;
 
+use crate::problem::{Kind, Problem};
+
 /// Where a tenant is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
@@ -59,6 +61,21 @@ pub struct Model {
     pub spare: Option<String>,
     /// When it could first be used.
     pub ready_at: Option<ChronoDateTimeUtc>,
+    /// Whether it holds more than its disk quota: then it may read, delete and reset.
+    pub over_quota: bool,
+}
+
+impl Model {
+    /// Refuses what would make the tenant larger when it is too large.
+    ///
+    /// # Errors
+    /// `quota-exceeded`.
+    pub fn may_grow(&self) -> Result<(), Problem> {
+        if self.over_quota {
+            return Err(Kind::QuotaExceeded.into());
+        }
+        Ok(())
+    }
 }
 
 /// Relations are followed by hand: one join in the whole platform.

@@ -353,7 +353,7 @@ mod tests {
         // The platform waits for a row of a shared catalog, say.
         waiter.tenant = false;
         waiter.owner = None;
-        assert_eq!(in_the_way(&[blocker.clone()], &[waiter], &before), [1]);
+        assert_eq!(in_the_way(std::slice::from_ref(&blocker), &[waiter], &before), [1]);
     }
 
     const BOUNDS: Bounds = Bounds {

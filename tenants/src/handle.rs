@@ -1,6 +1,6 @@
 //! The handle to all tenants: opened once, cloned freely.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tokio::{sync::Mutex, time::timeout};
 use tokio_postgres::Client;
@@ -26,6 +26,8 @@ pub(crate) struct Inner {
     /// For what must not wait behind a clone: ending backends, and asking whether the server is there.
     pub(crate) watch_pool: Pool,
     healing: Mutex<()>,
+    /// Roles that had a connection to write since somebody asked.
+    pub(crate) active: parking_lot::Mutex<HashSet<String>>,
 }
 
 /// Connections of the watch pool; one of them is the guard's for good.
@@ -80,6 +82,7 @@ impl Tenants {
             platform_pool,
             watch_pool,
             healing,
+            active: parking_lot::Mutex::default(),
         })))
     }
 
@@ -95,6 +98,12 @@ impl Tenants {
         } else {
             access
         };
+        if access == Access::Write {
+            let mut active = self.0.active.lock();
+            if !active.contains(&identity.role) {
+                active.insert(identity.role.clone());
+            }
+        }
         let identity = Arc::new(identity.clone());
         match self.0.tenant_pool.lease(&identity, access).await {
             Err(Error::Refused { .. }) => {

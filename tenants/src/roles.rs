@@ -141,7 +141,7 @@ impl Tenants {
     }
 
     /// Marks a role as made for this database.
-    fn role_comment(&self) -> String {
+    pub(crate) fn role_comment(&self) -> String {
         format!("tenant of database {}", self.database())
     }
 }

@@ -43,6 +43,14 @@ impl Client {
         client
     }
 
+    /// The same client at another server.
+    pub fn at(&self, address: SocketAddr) -> Self {
+        Self {
+            address,
+            ..self.clone()
+        }
+    }
+
     /// The same client with a token.
     pub fn bearer(&self, token: &str) -> Self {
         self.with("Authorization", &format!("Bearer {token}"))

@@ -260,6 +260,8 @@ fn settings(urls: &[String; 2], arguments: &[&str]) -> Settings {
         "sandlot".to_owned(),
         format!("--database-url={}", urls[0]),
         format!("--tenants-url={}", urls[1]),
+        // Tests measure when they want to.
+        "--tenant-quota=0".to_owned(),
         // Tests that are about spares ask for them.
         "--spares=0".to_owned(),
     ];

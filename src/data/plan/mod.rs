@@ -275,6 +275,9 @@ pub fn plan(
     if request.is_write() {
         rules.check_write(&catalog.tables[table])?;
     }
+    if matches!(request, Request::Create(_) | Request::Update(_)) {
+        rules.check_growth()?;
+    }
     let step = match request {
         Request::List(list) => Step::Read(scope.list(table, list)?),
         Request::One(one) => Step::Read(scope.one(table, &one.key, &one.select)?),

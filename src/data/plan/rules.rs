@@ -14,6 +14,8 @@ pub struct Rules {
     pub views: Reach,
     /// Why nothing may be written, if so. Reads then run in read-only transactions.
     pub no_writes: Option<Refusal>,
+    /// Why nothing may become larger, if so: rows may be deleted, but neither made nor changed.
+    pub no_growth: Option<Refusal>,
     /// Tables that are treated differently from what their definition says.
     pub special: Vec<Special>,
 }
@@ -150,6 +152,14 @@ impl Rules {
             .as_ref()
             .or_else(|| special.and_then(|special| special.no_writes.as_ref()));
         match refusal {
+            Some(refusal) => Err(refusal.problem()),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses a write that may make the schema larger.
+    pub fn check_growth(&self) -> Result<(), Problem> {
+        match &self.no_growth {
             Some(refusal) => Err(refusal.problem()),
             None => Ok(()),
         }

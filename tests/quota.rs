@@ -1,0 +1,109 @@
+//! The disk quota: what a tenant above it may do, and how it comes back.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::harness::Server;
+
+const ROOM: u64 = 1_000_000;
+const GROW: &str = "create table big as select n, repeat(md5(n::text), 30) as filler from generate_series(1, 4000) n";
+
+#[tokio::test]
+async fn above_its_quota_a_tenant_reads_and_deletes() {
+    let server = Server::start().await;
+    let (tenant, other) = (server.tenant("large").await, server.tenant("small").await);
+    let role = server.role(&tenant).await;
+    let size = server
+        .app
+        .tenants
+        .measure(&tenant.schema, &role)
+        .await
+        .unwrap()
+        .unwrap();
+    let quota = u64::try_from(size).unwrap() + ROOM;
+    let tenancy = &server.app.tenancy;
+    tenancy.measure(quota, true).await.unwrap();
+    let client = json!({"name": "One more"});
+    let made = tenant
+        .admin
+        .post("/api/v1/clients", &client)
+        .await
+        .expect(201)
+        .json();
+    let made = format!("/api/v1/clients/{}", made["data"]["id"]);
+
+    server.as_tenant(&tenant, GROW).await;
+    tenancy.measure(quota, false).await.unwrap();
+    for server in [&server, &server.twin().await] {
+        let calls = tenant.admin.at(server.client.address);
+        calls
+            .post("/api/v1/clients", &client)
+            .await
+            .problem(402, "quota-exceeded");
+        calls
+            .patch(&made, &client)
+            .await
+            .problem(402, "quota-exceeded");
+        let somebody = json!({"email": "somebody@mail.example", "password": "long enough"});
+        let keyed = tenant.keyed.at(server.client.address);
+        keyed
+            .post("/api/auth/signup", &somebody)
+            .await
+            .problem(402, "quota-exceeded");
+        calls.get("/api/v1/clients?per_page=1").await.expect(200);
+    }
+    tenant.admin.delete(&made).await.expect(200);
+    other
+        .admin
+        .post("/api/v1/clients", &client)
+        .await
+        .expect(201);
+
+    // Deleted rows give nothing back by themselves; the next look sees to it.
+    server.as_tenant(&tenant, "delete from big").await;
+    let back = async {
+        // Postgres counts dead rows a moment later.
+        while tenant.admin.post("/api/v1/clients", &client).await.status != 201 {
+            tenancy.measure(quota, false).await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), back)
+        .await
+        .expect("room was made");
+}
+
+#[tokio::test]
+async fn measuring_waits_for_nobodys_lock() {
+    let server = Server::start().await;
+    let tenant = server.tenant("locking").await;
+    let role = server.role(&tenant).await;
+    let holder = server.connect_as(&role).await;
+    holder
+        .batch_execute(&format!("begin; lock table \"{}\".clients", tenant.schema))
+        .await
+        .unwrap();
+    let began = Instant::now();
+    let size = server
+        .app
+        .tenants
+        .measure(&tenant.schema, &role)
+        .await
+        .unwrap();
+    assert_eq!(size, None);
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn memberships_in_tenants_roles_are_taken_back() {
+    let server = Server::start().await;
+    let (giver, taker) = (server.tenant("giver").await, server.tenant("taker").await);
+    let (giver, taker) = (server.role(&giver).await, server.role(&taker).await);
+    let superuser = server.superuser().await;
+    superuser
+        .batch_execute(&format!("grant {giver} to {taker}"))
+        .await
+        .unwrap();
+    assert_eq!(server.app.tenants.sever().await.unwrap(), 1);
+    assert_eq!(server.app.tenants.sever().await.unwrap(), 0);
+}
