@@ -90,6 +90,14 @@ pub enum TenantCommand {
         /// Id or schema
         tenant: String,
     },
+    /// Bring a tenant back to the template: all that has changed, or the rows of some tables
+    Reset {
+        /// Id or schema
+        tenant: String,
+        /// Table whose rows are put back; may be given several times
+        #[arg(long = "table", value_name = "TABLE")]
+        tables: Vec<String>,
+    },
     /// Remove a tenant: its schema, its role, its sessions
     Drop {
         /// Id or schema

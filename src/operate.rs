@@ -94,6 +94,15 @@ async fn on_tenants(app: &Arc<App>, command: TenantCommand) -> anyhow::Result<()
             anyhow::ensure!(certificate["verdict"] == "identical", "the tenant differs");
             Ok(())
         }
+        TenantCommand::Reset { tenant, tables } => {
+            let tenant = find(app, &tenant).await?;
+            let named = (!tables.is_empty()).then_some(tables);
+            let report = app.tenancy.reset(&tenant, named).await.map_err(told)?;
+            print(&match report.whole {
+                true => format!("{} was made anew\n", tenant.schema),
+                false => format!("rows put back: {}\n", report.tables.join(", ")),
+            })
+        }
         TenantCommand::Drop { tenant } => {
             let tenant = find(app, &tenant).await?;
             app.tenancy.remove(&tenant).await.map_err(told)?;

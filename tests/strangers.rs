@@ -24,6 +24,7 @@ const JUDGED: &[(&str, &str, Needs)] = &[
     ("GET", "/api/tenant", Needs::Key),
     ("DELETE", "/api/tenant", Needs::Admin),
     ("GET", "/api/tenant/certificate", Needs::Admin),
+    ("POST", "/api/tenant/reset", Needs::Admin),
     ("GET", "/api/certificate-key", Needs::Nothing),
     ("POST", "/api/auth/token", Needs::Nothing),
     ("POST", "/api/auth/refresh", Needs::Nothing),

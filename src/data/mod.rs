@@ -10,6 +10,7 @@ pub mod catalog;
 pub mod cursor;
 mod explain;
 pub mod json;
+pub mod nested;
 pub mod plan;
 pub mod request;
 pub mod rows;

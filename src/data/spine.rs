@@ -197,6 +197,10 @@ impl Spine {
         &self.seal
     }
 
+    pub(super) fn make_secret(&self) -> &MakeSecret {
+        &self.make_secret
+    }
+
     /// How long the work of one request may take.
     pub(super) fn limit(&self) -> Duration {
         self.tenants.settings().limits.statement
@@ -286,7 +290,7 @@ fn written_answer(outcome: Outcome) -> Answer {
 }
 
 /// The problem that a failure is. The lease goes back: what failed has ended its transaction.
-async fn fail(failure: Failure, mut visit: Visit<'_>, plan: &Plan) -> Problem {
+pub(super) async fn fail(failure: Failure, mut visit: Visit<'_>, plan: &Plan) -> Problem {
     let (until, schema, rules) = (visit.until, &visit.identity.schema, visit.rules);
     let dropped = matches!(failure, Failure::TooLarge);
     let held = visit.is_held();

@@ -14,6 +14,9 @@ use crate::problem::{FieldErrors, Kind, Problem};
 
 /// A body that a call takes: documented by its `Type`, read by [`Form::read`].
 pub trait Form: Type + Send {
+    /// Whether a request without a body is read like one with an empty object.
+    const MAY_BE_EMPTY: bool = false;
+
     /// Takes the fields out of the body; what is missing or wrong is noted in `fields`.
     fn read(fields: &mut Fields) -> Self;
 }
@@ -63,6 +66,21 @@ impl Fields {
             Some(Value::Object(object)) => Some(object),
             Some(_) => {
                 self.fault(name, "must be an object");
+                None
+            }
+        }
+    }
+
+    /// A list of texts that may be absent or null.
+    pub fn optional_texts(&mut self, name: &str) -> Option<Vec<String>> {
+        match self.object.remove(name) {
+            None | Some(Value::Null) => None,
+            Some(Value::Array(items)) => items
+                .into_iter()
+                .map(|item| self.as_text(name, item))
+                .collect(),
+            Some(_) => {
+                self.fault(name, "must be a list of texts");
                 None
             }
         }
@@ -150,7 +168,7 @@ impl<'a, T: Form> ApiExtractor<'a> for Body<T> {
                 content_type: "application/json",
                 schema: T::schema_ref(),
             }],
-            required: true,
+            required: !T::MAY_BE_EMPTY,
         })
     }
 
@@ -161,7 +179,12 @@ impl<'a, T: Form> ApiExtractor<'a> for Body<T> {
     ) -> Result<Self> {
         // The edge has read the body whole and checked its media type and size.
         let bytes = body.take()?.into_bytes().await?;
-        Ok(Self(read(&bytes)?))
+        let text: &[u8] = if bytes.is_empty() && T::MAY_BE_EMPTY {
+            b"{}"
+        } else {
+            &bytes
+        };
+        Ok(Self(read(text)?))
     }
 }
 

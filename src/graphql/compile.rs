@@ -6,6 +6,7 @@ use super::sdl::input_name;
 use super::shape::{Root, Shape, Ty};
 use super::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::data::body::{Body, Cell};
+use crate::data::nested::{Change, Children};
 use crate::data::request::{
     Aggregate, Count, Create, Delete, Filter, Function, Item, List, Measure, One, Operator, Order,
     Page, Place, Request, Rows, Update,
@@ -34,6 +35,8 @@ pub struct Step {
     pub location: Option<apollo_compiler::parser::LineColumn>,
     /// What gives its value.
     pub source: Source,
+    /// What is made together with a new row.
+    pub children: Vec<Children>,
 }
 
 /// What gives a value of `data`.
@@ -99,8 +102,17 @@ impl<'a> Compiler<'a> {
                     None => return Err(Kind::InternalError.into()),
                 },
             };
+            let children = match &source {
+                Source::Request(Root::Create, _) => {
+                    let table = self.shape.roots.get(first.name.as_str());
+                    let input = self.argument(first, "input").unwrap_or(Json::Null);
+                    table.map_or_else(Vec::new, |(_, table)| self.children(*table, &input))
+                }
+                _ => Vec::new(),
+            };
             steps.push(Step {
                 key: key.to_owned(),
+                children,
                 location: first
                     .name
                     .location()
@@ -148,7 +160,7 @@ impl<'a> Compiler<'a> {
             }),
             Root::Create => Request::Create(Create {
                 table: name,
-                body: self.body(table, field, "input"),
+                body: self.body(table, self.argument(field, "input").as_ref()),
                 select,
                 conflict: None,
             }),
@@ -158,7 +170,10 @@ impl<'a> Compiler<'a> {
                 Request::Update(Update {
                     table: name,
                     key: key(),
-                    body: self.body(table, field, input_name(&named.join(", "))),
+                    body: self.body(
+                        table,
+                        self.argument(field, input_name(&named.join(", "))).as_ref(),
+                    ),
                     select,
                 })
             }
@@ -472,12 +487,46 @@ impl<'a> Compiler<'a> {
             .collect()
     }
 
-    fn body(&self, table: usize, field: &Field, argument: &str) -> Body {
+    /// The rows that an input has nested in it.
+    fn children(&self, table: usize, input: &Json) -> Vec<Children> {
         let shape = &self.shape.tables[table];
         let definition = self.shape.definition(table);
-        let input = self.argument(field, argument);
-        let fields = input.as_ref().map_or(&[][..], Json::fields);
-        let cells = fields.iter().map(|(name, value)| {
+        let nested = input.fields().iter().filter_map(|(name, value)| {
+            let relation = shape
+                .relations
+                .iter()
+                .find(|relation| relation.name == *name)?;
+            if *value == Json::Null {
+                return None;
+            }
+            let rows = value.items().iter().map(|input| Change {
+                request: Request::Create(Create {
+                    table: self.shape.definition(relation.table).name.clone(),
+                    body: self.body(relation.table, Some(input)),
+                    select: Vec::new(),
+                    conflict: None,
+                }),
+                children: self.children(relation.table, input),
+            });
+            Some(Children {
+                relation: definition.relations[relation.position].name().to_owned(),
+                rows: rows.collect(),
+            })
+        });
+        nested.collect()
+    }
+
+    /// The columns that an input gives values for.
+    fn body(&self, table: usize, input: Option<&Json>) -> Body {
+        let shape = &self.shape.tables[table];
+        let definition = self.shape.definition(table);
+        let fields = input.map_or(&[][..], Json::fields).iter();
+        let is_nested = |name: &str| {
+            let mut relations = shape.relations.iter();
+            relations.any(|relation| relation.is_nested && relation.name == name)
+        };
+        let columns = fields.filter(|(name, _)| !is_nested(name));
+        let cells = columns.map(|(name, value)| {
             let column = shape.columns.iter().find(|column| column.name == *name);
             Cell {
                 name: column.map_or_else(

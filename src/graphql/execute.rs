@@ -8,6 +8,7 @@ use super::limits;
 use super::schema::{Schema, Schemas};
 use super::shape::Root;
 use crate::data::json::{members, write_string};
+use crate::data::nested::Change;
 use crate::data::plan::Rules;
 use crate::data::request::Request;
 use crate::data::rows::Format;
@@ -156,6 +157,7 @@ fn compile(ready: &Ready, given: Variables, name: Option<&str>) -> Result<Compil
         variables: &defined(operation, given),
     };
     let steps = compiler.steps(&operation.selection_set).map_err(whole)?;
+    limits::check_nested(steps.iter().flat_map(|step| &step.children)).map_err(whole)?;
     limits::check_values(steps.iter().filter_map(Step::request)).map_err(whole)?;
     let introspects = |step: &Step| matches!(step.source, Source::Introspection);
     let variables = steps.iter().any(introspects).then_some(coerced);
@@ -304,14 +306,27 @@ async fn write(on: On<'_>, steps: &[Step]) -> Result<Vec<Answer>, Fault> {
         .iter()
         .filter_map(|step| step.request().cloned())
         .collect();
-    let answers = on
-        .spine
-        .write(on.identity, on.rules, &requests, on.keep)
-        .await
-        .map_err(|fault| match writing.get(fault.at) {
-            Some(step) => step.fault(fault.problem),
-            None => Fault::whole(fault.problem),
-        })?;
+    let written = if writing.iter().all(|step| step.children.is_empty()) {
+        let spine = on.spine;
+        spine.write(on.identity, on.rules, &requests, on.keep).await
+    } else {
+        let changes: Vec<Change> = writing
+            .iter()
+            .zip(&requests)
+            .map(|(step, request)| Change {
+                request: request.clone(),
+                children: step.children.clone(),
+            })
+            .collect();
+        let spine = on.spine;
+        spine
+            .write_nested(on.identity, on.rules, &changes, on.keep)
+            .await
+    };
+    let answers = written.map_err(|fault| match writing.get(fault.at) {
+        Some(step) => step.fault(fault.problem),
+        None => Fault::whole(fault.problem),
+    })?;
     for (answer, (step, request)) in answers.iter().zip(writing.iter().zip(&requests)) {
         if answer.rows == 0 {
             return Err(step.fault(missed(request)));

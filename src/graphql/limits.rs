@@ -6,6 +6,7 @@
 use apollo_compiler::ast::{Definition, Document, Selection};
 use std::collections::HashMap;
 
+use crate::data::nested::{Change, Children};
 use crate::data::request::{Item, Request};
 use crate::problem::{Kind, Problem};
 
@@ -26,6 +27,9 @@ pub const MAX_ROOTS: usize = 100;
 
 /// The most values that an operation may ask for: rows, as far as `limit` lets them, times fields.
 pub const MAX_VALUES: u64 = 1_000_000;
+
+/// The most rows that are nested in others.
+pub const MAX_NESTED: usize = 500;
 
 /// How much of the schema an operation may ask for: the usual query of tools, three times over.
 const MAX_INTROSPECTION: u64 = 10_000;
@@ -100,6 +104,23 @@ pub fn check_values<'a>(requests: impl Iterator<Item = &'a Request>) -> Result<(
     }
     Err(Problem::new(Kind::BadRequest).detail(format!(
         "The operation asks for up to {values} values, and {MAX_VALUES} are allowed; lower `limit`, or ask for fewer fields."
+    )))
+}
+
+/// Refuses more rows nested in others than are made one after the other in good time.
+///
+/// # Errors
+/// `bad-request`.
+pub fn check_nested<'a>(children: impl Iterator<Item = &'a Children>) -> Result<(), Problem> {
+    let rows: usize = children
+        .flat_map(|children| &children.rows)
+        .map(Change::rows)
+        .sum();
+    if rows <= MAX_NESTED {
+        return Ok(());
+    }
+    Err(Problem::new(Kind::BadRequest).detail(format!(
+        "The operation nests {rows} rows in others, and {MAX_NESTED} are allowed."
     )))
 }
 

@@ -286,6 +286,23 @@ impl Sdl<'_> {
                 }
                 self.line(&format!("  {}: {}", column.name, column.ty));
             }
+            for relation in &table.relations {
+                if root != Root::Create || !relation.is_nested {
+                    continue;
+                }
+                let target = &self.shape.tables[relation.table].name;
+                self.describe("  ", "Made with it, and referring to it.");
+                let ty = if relation.is_list {
+                    "[{}Create!]"
+                } else {
+                    "{}Create"
+                };
+                self.line(&format!(
+                    "  {}: {}",
+                    relation.name,
+                    ty.replace("{}", target)
+                ));
+            }
             for secret in &table.secrets {
                 self.describe("  ", "Never shown again; what is kept is made from it.");
                 self.line(&format!("  {secret}: String"));

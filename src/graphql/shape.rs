@@ -129,6 +129,8 @@ pub struct Relation {
     pub table: usize,
     /// Whether it leads to many rows.
     pub is_list: bool,
+    /// Whether rows can be made there together with one of this table.
+    pub is_nested: bool,
 }
 
 /// An enum, all of whose labels GraphQL can spell.
@@ -177,6 +179,7 @@ impl Shape {
             .map(|(at, name)| table(&catalog, *at, name, rules, &shown, &enums))
             .collect();
         roots(&catalog, &mut tables);
+        nest(&catalog, &mut tables);
         let enums = enums.into_values().collect::<Vec<_>>();
         Self {
             roots: tables
@@ -356,6 +359,7 @@ fn table(
             name,
             table,
             is_list: definition.relations[position].kind == RelationKind::Children,
+            is_nested: false,
         })
         .collect();
     let secrets = rules
@@ -422,6 +426,29 @@ fn roots(catalog: &Catalog, tables: &mut [Table]) {
             table
                 .roots
                 .push((Root::Delete, format!("delete{}", table.name)));
+        }
+    }
+}
+
+/// Marks the relations by which rows are made together with the one that they refer to.
+fn nest(catalog: &Catalog, tables: &mut [Table]) {
+    let is_made: Vec<bool> = tables
+        .iter()
+        .map(|table| table.root(Root::Create).is_some())
+        .collect();
+    for table in tables {
+        // The row is read again by its key when all are made.
+        let by_key = table
+            .root(Root::Create)
+            .and(table.root(Root::One))
+            .is_some();
+        let relations = &catalog.tables[table.position].relations;
+        for relation in &mut table.relations {
+            let refers_here = relations[relation.position].kind != RelationKind::Parent;
+            relation.is_nested = by_key
+                && refers_here
+                && is_made[relation.table]
+                && !table.secrets.contains(&relation.name);
         }
     }
 }

@@ -7,6 +7,7 @@ use super::shape::{Root, Shape};
 use crate::data::catalog::{
     Catalog, Column, ForeignKey, Generated, Table, TableKind, Type, Unique,
 };
+use crate::data::nested::Children;
 use crate::data::plan::{Reach, Rules, Secret, Special};
 use crate::data::request::{Filter, Item, Request};
 use crate::problem::Problem;
@@ -115,6 +116,20 @@ fn compiled(query: &str, variables: &[(&str, &str)]) -> Result<Vec<Request>, Pro
             _ => None,
         })
         .collect())
+}
+
+/// What the first field of a mutation of the shop makes together with its row.
+fn nested(query: &str) -> Vec<Children> {
+    let schema = Schema::new(Arc::new(Catalog::new(shop())), &Rules::default()).unwrap();
+    let document = ExecutableDocument::parse_and_validate(&schema.schema, query, "q").unwrap();
+    let compiler = Compiler {
+        shape: &schema.shape,
+        document: &document,
+        variables: &Variables::new(),
+    };
+    let operation = document.operations.get(None).unwrap();
+    let mut steps = compiler.steps(&operation.selection_set).unwrap();
+    steps.remove(0).children
 }
 
 fn conditions(query: &str, variables: &[(&str, &str)]) -> String {
@@ -388,4 +403,30 @@ fn writes_carry_what_was_given() {
         (vec!["and=null".to_owned()], &["7".to_owned()][..])
     );
     assert_eq!(delete.key, ["8"]);
+}
+
+#[test]
+fn rows_nested_in_others_are_apart_from_their_columns() {
+    let query = "mutation { createClient(input: {and: 1, invoices: [{total: 2, invoice_items: []}, {total: 3}]}) { id } }";
+    let query = query.replace("invoice_items", "invoiceItems");
+    let requests = compiled(&query, &[]).unwrap();
+    let Request::Create(create) = &requests[0] else {
+        panic!("{requests:?}")
+    };
+    assert_eq!(create.body.rows[0].len(), 1);
+    let children = nested(&query);
+    assert_eq!(
+        (children.len(), children[0].relation.as_str()),
+        (1, "invoices")
+    );
+    let first = &children[0].rows[0];
+    assert_eq!(first.children[0].relation, "invoice_items");
+    assert_eq!((first.rows(), children[0].rows.len()), (1, 2));
+    let Request::Create(create) = &first.request else {
+        panic!("{first:?}")
+    };
+    assert_eq!(
+        (create.table.as_str(), create.body.rows[0][0].name.as_str()),
+        ("invoices", "total")
+    );
 }

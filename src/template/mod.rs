@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use migration::MigratorTrait as _;
 use parking_lot::RwLock;
 use sea_orm::{ConnectOptions, Database};
+use tokio_postgres::Client;
 use tenants::{Tenants, certify::Digest, script};
 
 use crate::{
@@ -151,6 +152,14 @@ impl Template {
         Ok(versions::size(&self.tenants).await?)
     }
 
+    /// Whether the rows that a transaction sees are those of a version.
+    ///
+    /// # Errors
+    /// When the database goes away.
+    pub async fn holds(version: &Version, tx: &Client) -> Result<bool, tenants::Error> {
+        Ok(versions::rows(tx).await? == version.rows)
+    }
+
     /// Whether the template is there and whole.
     ///
     /// # Errors
@@ -164,7 +173,7 @@ impl Template {
         }
     }
 
-    async fn look(&self) -> Result<(), Problem> {
+    pub(crate) async fn look(&self) -> Result<(), Problem> {
         let version = versions::current(&self.tenants).await.map_err(unreadable)?;
         if version.number != self.version() {
             self.tenants.grant_reader().await?;

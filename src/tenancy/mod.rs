@@ -19,6 +19,7 @@ use crate::{
 pub mod certificate;
 pub mod operations;
 mod progress;
+mod reset;
 pub mod quota;
 pub mod spares;
 mod steps;

@@ -13,6 +13,7 @@ use crate::{
         operations::Section,
     },
     directory::{Directory, tenant},
+    edge::form::{Body, Fields, Form},
     problem::Problem,
 };
 
@@ -127,4 +128,55 @@ impl TenantApi {
     async fn certificate_key(&self, tenancy: Data<&Arc<Tenancy>>) -> Json<Any<Value>> {
         Json(Any(tenancy.certificate_key()))
     }
+
+    /// Reset the tenant to the template
+    ///
+    /// Puts back the rows of the tables that have changed, or makes the whole copy anew where
+    /// definitions have. Users stay. With `tables`: the rows of these alone.
+    #[oai(path = "/tenant/reset", method = "post")]
+    async fn reset(
+        &self,
+        tenancy: Data<&Arc<Tenancy>>,
+        admin: TenantAdmin,
+        body: Body<Reset>,
+    ) -> Result<Json<ResetBody>, Problem> {
+        crate::auth::usable(&admin.tenant)?;
+        let report = tenancy.reset(&admin.tenant, body.0.tables).await?;
+        Ok(Json(ResetBody {
+            whole: report.whole,
+            tables: report.tables,
+            sequences: report.sequences,
+            views: report.views,
+        }))
+    }
+}
+
+/// Which tables are reset.
+#[derive(Object)]
+struct Reset {
+    /// Names of tables; all if missing
+    tables: Option<Vec<String>>,
+}
+
+impl Form for Reset {
+    const MAY_BE_EMPTY: bool = true;
+
+    fn read(fields: &mut Fields) -> Self {
+        Self {
+            tables: fields.optional_texts("tables"),
+        }
+    }
+}
+
+/// What a reset did.
+#[derive(Object)]
+struct ResetBody {
+    /// Whether the whole copy was made anew; the lists are empty then
+    whole: bool,
+    /// Tables whose rows were put back
+    tables: Vec<String>,
+    /// Sequences that were set back
+    sequences: Vec<String>,
+    /// Materialized views that were filled again
+    views: Vec<String>,
 }

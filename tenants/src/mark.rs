@@ -68,29 +68,33 @@ impl Mark {
         }))
     }
 
-    /// The transaction that wrote the rows of a table.
+    /// The transactions that wrote the template's rows into a table, by commas.
     pub(crate) fn written(&self, table: &str) -> &str {
         self.tables.get(table).unwrap_or(&self.written)
     }
 }
 
-/// Notes that a transaction has put back the rows of these relations, and what the definitions are since.
+/// Notes which transactions have written the rows of these relations, and what the definitions are since.
 pub(crate) async fn renew(
     client: &impl GenericClient,
     schema: &str,
-    relations: &[String],
-    written: &str,
+    relations: &[(&str, String)],
     stamp: Option<i64>,
 ) -> Result<(), Error> {
+    let (names, written): (Vec<&str>, Vec<&str>) = relations
+        .iter()
+        .map(|(name, written)| (*name, written.as_str()))
+        .unzip();
     client
         .execute(
             "with own as (select oid from pg_catalog.pg_namespace where nspname = $1::pg_catalog.text),
                  stamped as (update _sandlot.copies set stamp = $4
                      where relation = '' and $4::bigint is not null and namespace = (select oid from own))
              insert into _sandlot.copies (namespace, relation, written)
-             select oid, relation, $3 from own, pg_catalog.unnest($2::pg_catalog.text[]) relation
+             select oid, relation, written
+             from own, unnest($2::pg_catalog.text[], $3::pg_catalog.text[]) r (relation, written)
              on conflict (namespace, relation) do update set written = excluded.written",
-            &[&schema, &relations, &written, &stamp],
+            &[&schema, &names, &written, &stamp],
         )
         .await?;
     Ok(())

@@ -63,8 +63,12 @@ pub fn fresh_snapshot() -> String {
 
 /// Whether `role` has the form of [`fresh_role`].
 pub fn is_role(role: &str) -> bool {
-    role.strip_prefix("t_")
-        .is_some_and(|rest| rest.len() == 26 && rest.bytes().all(|byte| ALPHABET.contains(&byte)))
+    role.strip_prefix("t_").is_some_and(is_noise)
+}
+
+/// Whether `schema` has the form of [`fresh_snapshot`].
+pub fn is_snapshot(schema: &str) -> bool {
+    schema.strip_prefix("snap_").is_some_and(is_noise)
 }
 
 /// `name` as an SQL identifier: always quoted, so that case, keywords and quotes survive.
@@ -80,6 +84,10 @@ pub fn quote_literal(text: &str) -> String {
     } else {
         format!("'{doubled}'")
     }
+}
+
+fn is_noise(text: &str) -> bool {
+    text.len() == 26 && text.bytes().all(|byte| ALPHABET.contains(&byte))
 }
 
 fn noise() -> String {

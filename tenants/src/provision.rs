@@ -223,13 +223,6 @@ impl Fill {
         Ok(self.lease.batch_execute(&text).await?)
     }
 
-    /// Commits what was made for the platform itself, of which nothing was handed over.
-    pub(crate) async fn commit_alone(self) -> Result<(), Error> {
-        self.lease.commit().await?;
-        self.lease.finish();
-        Ok(())
-    }
-
     /// Ends the platform's membership and commits.
     pub async fn commit(self) -> Result<(), Error> {
         self.lease

@@ -3,10 +3,15 @@
 //! The rows of `users` stay in either case, for whoever registered must be able to sign in afterwards. A reset that is
 //! killed leaves a schema `reset_..` that nobody knows, or nothing; done again it completes.
 
-use std::collections::BTreeSet;
+mod changes;
+mod look;
+mod put;
+mod rows;
 
+use futures_util::future::BoxFuture;
 use tokio_postgres::Client;
 
+use self::changes::{Target, find};
 use crate::{
     Access, Identity, Tenants,
     certify::Digest,
@@ -15,9 +20,12 @@ use crate::{
     mark::{self, Mark},
     names::{self, quote_ident},
     provision::Fill,
-    rows::{self, Column},
     script::{self, Script},
 };
+
+/// Asked, in the transaction that made a fresh copy, whether the rows copied are still those of the version.
+pub type Same<'a> =
+    dyn for<'c> Fn(&'c Client) -> BoxFuture<'c, Result<bool, Error>> + Send + Sync + 'a;
 
 /// What a reset has done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,22 +40,6 @@ pub struct ResetReport {
     pub views: Vec<String>,
     /// How many users were carried over to the new tables; none if they could not be, or had not to be.
     pub users: Option<u64>,
-}
-
-/// What of a tenant is not as in the template.
-struct Changes {
-    tables: Vec<Target>,
-    sequences: Vec<(String, i64, bool)>,
-    views: Vec<String>,
-    /// Whether the definitions are as they were when the copy was made.
-    sound: bool,
-}
-
-/// A table whose rows are to be put back.
-struct Target {
-    name: String,
-    oid: u32,
-    columns: Vec<Column>,
 }
 
 impl Tenants {
@@ -67,7 +59,7 @@ impl Tenants {
         template: &Digest,
         tables: Option<&[String]>,
         current: bool,
-        same: impl AsyncFn(&Client) -> Result<bool, Error>,
+        same: &Same<'_>,
     ) -> Result<ResetReport, script::Error> {
         if let Some(named) = tables {
             if !current {
@@ -84,20 +76,18 @@ impl Tenants {
             }
         }
         if current {
-            let platform = self.platform().await?;
-            let mark = Mark::read(&*platform, &identity.schema).await?;
-            platform.finish();
-            if mark.is_some() || tables.is_some() {
-                match self
-                    .reset_rows(identity, script, template, tables, mark.as_ref())
-                    .await
+            match self.reset_rows(identity, script, template, tables).await {
+                Ok(Some(report)) => return Ok(report),
+                // The rows in the template are not those of the digest.
+                Err(script::Error::Stale) if tables.is_none() => {}
+                // Something of the tenant's stands in the way: a right it has taken from itself, a row it has locked.
+                Err(script::Error::Postgres(error))
+                    if tables.is_none() && error.as_db_error().is_some() =>
                 {
-                    Ok(Some(report)) => return Ok(report),
-                    // The rows in the template are not those of the digest.
-                    Err(script::Error::Stale) if tables.is_none() => {}
-                    Err(error) => return Err(error),
-                    Ok(None) => {}
+                    tracing::info!(schema = identity.schema, %error, "rows could not be put back");
                 }
+                Err(error) => return Err(error),
+                Ok(None) => {}
             }
         }
         self.reset_whole(identity, script, same).await
@@ -110,15 +100,31 @@ impl Tenants {
         script: &Script,
         template: &Digest,
         tables: Option<&[String]>,
-        mark: Option<&Mark>,
     ) -> Result<Option<ResetReport>, script::Error> {
         let limit = self.settings().limits.statement;
+        let platform = self.platform().await?;
+        let mark = Mark::read(&*platform, &identity.schema).await?;
+        if mark.is_none() && tables.is_none() {
+            platform.finish();
+            return Ok(None);
+        }
         let lease = self.lease(identity, Access::Write).await?;
         let work = async {
             lease.begin().await?;
-            find(&lease, &identity.schema, script, template, tables, mark).await
+            find(
+                &platform,
+                &lease,
+                &identity.schema,
+                script,
+                template,
+                tables,
+                mark.as_ref(),
+            )
+            .await
         };
-        let Some(changes) = within(&lease, limit, work).await? else {
+        let changes = within(&lease, limit, work).await?;
+        platform.finish();
+        let Some(changes) = changes else {
             return Ok(None);
         };
         if changes.tables.is_empty() && changes.sequences.is_empty() && changes.views.is_empty() {
@@ -127,22 +133,27 @@ impl Tenants {
             return Ok(Some(ResetReport::default()));
         }
         let names: Vec<String> = changes.tables.iter().map(|t| t.name.clone()).collect();
-        let stage = match names.is_empty() {
-            true => None,
-            false => Some(self.stage(identity, script, template, &names).await?),
-        };
-        let outcome = self
-            .put_back(&lease, identity, script, &changes, stage.as_ref())
-            .await;
-        if let Some(stage) = &stage {
-            self.drop_schema(&stage.schema).await;
-        }
-        let (written, stamp) = outcome?;
+        let put = self.put_back(&lease, identity, script, template, &changes);
+        let put = within(&lease, limit, put).await?;
         lease.finish();
-        let relations: Vec<String> = names.iter().chain(&changes.views).cloned().collect();
+        let written = |table: &Target| match &table.written {
+            Some(before) => format!("{before},{}", put.written),
+            None => put.written.clone(),
+        };
+        let relations: Vec<(&str, String)> = changes
+            .tables
+            .iter()
+            .map(|table| (table.name.as_str(), written(table)))
+            .chain(
+                changes
+                    .views
+                    .iter()
+                    .map(|view| (view.as_str(), put.written.clone())),
+            )
+            .collect();
         let platform = self.platform().await?;
-        let stamp = changes.sound.then_some(stamp);
-        mark::renew(&*platform, &identity.schema, &relations, &written, stamp).await?;
+        let stamp = put.stamp.filter(|_| changes.sound);
+        mark::renew(&*platform, &identity.schema, &relations, stamp).await?;
         platform.finish();
         Ok(Some(ResetReport {
             whole: false,
@@ -153,104 +164,12 @@ impl Tenants {
         }))
     }
 
-    /// Copies the rows of some tables to where the tenant may read them, and nobody else but the platform.
-    async fn stage(
-        &self,
-        identity: &Identity,
-        script: &Script,
-        template: &Digest,
-        tables: &[String],
-    ) -> Result<Stage, script::Error> {
-        let fill = self.begin_fill(&identity.role).await?;
-        script.hold_template(&*fill).await?;
-        let schema = names::fresh_reset();
-        let columns = rows::columns(&*fill, script.source(), tables).await?;
-        let mut text = format!(
-            "create schema {stage} authorization {owner}; grant usage on schema {stage} to {role}",
-            stage = quote_ident(&schema),
-            owner = quote_ident(&self.owner_role()),
-            role = quote_ident(&identity.role),
-        );
-        for (table, columns) in &columns {
-            // A change of the template's rows since the digest shows here, and not in the tenant's certificate.
-            let hash = rows::hash(script, table, columns);
-            let found: (i64, String) = {
-                let row = fill.query_typed_one(&hash, &[]).await?;
-                (row.try_get(0)?, row.try_get(1)?)
-            };
-            let known = template.tables.get(table);
-            if known.is_none_or(|known| (known.rows, &known.hash) != (found.0, &found.1)) {
-                return Err(script::Error::Stale);
-            }
-            text.push_str(&rows::stage(script, &schema, table, columns, &identity.role));
-        }
-        text.push_str(&script.force_again());
-        fill.batch_execute(&text).await?;
-        fill.commit_alone().await?;
-        Ok(Stage {
-            schema,
-            columns: columns.into_iter().collect(),
-        })
-    }
-
-    /// The tenant's own session empties its tables and fills them from the staged rows, all or nothing.
-    async fn put_back(
-        &self,
-        lease: &Lease,
-        identity: &Identity,
-        script: &Script,
-        changes: &Changes,
-        stage: Option<&Stage>,
-    ) -> Result<(String, i64), script::Error> {
-        let schema = &identity.schema;
-        let work = async {
-            let mut text = rows::Put::begin(schema);
-            if let Some(stage) = stage {
-                let oids: Vec<u32> = changes.tables.iter().map(|t| t.oid).collect();
-                let keys = rows::keys(&**lease, &oids).await?;
-                let quiet = rows::quiet(&**lease, &oids).await?;
-                text.unbind(&keys);
-                for target in &changes.tables {
-                    let theirs = stage.columns.get(&target.name).map(Vec::as_slice);
-                    let theirs = theirs.unwrap_or_default();
-                    if !rows::fit(&target.columns, theirs) {
-                        return Err(unfit(&format!(
-                            "table {} has other columns than in the template; reset all tables",
-                            target.name
-                        )));
-                    }
-                    text.empty(schema, &target.name);
-                }
-                for target in &changes.tables {
-                    let forced = script.is_forced(&target.name);
-                    text.fill(schema, target.oid, &target.name, &target.columns, &stage.schema, &quiet, forced);
-                }
-                text.bind(&keys);
-            }
-            for (name, value, called) in &changes.sequences {
-                text.set_back(schema, name, *value, *called);
-            }
-            for view in &changes.views {
-                text.refresh(schema, view);
-            }
-            lease.batch_execute(&text.end()).await?;
-            let stamp = script::stamp(&**lease, schema).await?;
-            let written: String = lease
-                .query_one("select pg_current_xact_id()::xid::text", &[])
-                .await?
-                .try_get(0)?;
-            lease.commit().await?;
-            Ok((written, stamp))
-        };
-        within(lease, self.settings().limits.statement, work).await
-    }
-
     /// Makes a fresh copy beside the old one, carries the users over, and lets the two change names.
     async fn reset_whole(
         &self,
         identity: &Identity,
         script: &Script,
-        same: impl AsyncFn(&Client) -> Result<bool, Error>,
+        same: &Same<'_>,
     ) -> Result<ResetReport, script::Error> {
         let fresh = names::fresh_reset();
         let fill = self.copy_fresh(script, &fresh, &identity.role).await?;
@@ -316,7 +235,7 @@ impl Tenants {
             let stamp = within(&lease, self.settings().limits.statement, work).await?;
             lease.finish();
             let platform = self.platform().await?;
-            mark::renew(&*platform, &identity.schema, &[], "", Some(stamp)).await?;
+            mark::renew(&*platform, &identity.schema, &[], Some(stamp)).await?;
             platform.finish();
         }
         if there.is_some() {
@@ -337,15 +256,19 @@ impl Tenants {
             lease
                 .batch_execute("set local search_path = pg_catalog, pg_temp")
                 .await?;
-            let Some((text, oid)) = rows::carry(&*lease, &identity.schema, fresh, "users").await? else {
+            let Some((text, oid)) = rows::carry(&*lease, &identity.schema, fresh, "users").await?
+            else {
                 return Ok(None);
             };
-            let quiet = rows::quiet(&*lease, &[oid]).await?;
-            let mut put = rows::Put::begin(fresh);
-            put.quietly(oid, fresh, "users", &quiet, &text);
-            lease.batch_execute(&put.end()).await?;
+            let quiet = look::quiet(&*lease, &[oid]).await?;
+            let (off, on) = rows::hush(oid, fresh, "users", &quiet, false);
+            let text = format!("{}{off}{text}{on}", rows::settings(fresh));
+            lease.batch_execute(&text).await?;
             let count: i64 = lease
-                .query_one(&format!("select count(*) from {}.users", quote_ident(fresh)), &[])
+                .query_one(
+                    &format!("select count(*) from {}.users", quote_ident(fresh)),
+                    &[],
+                )
                 .await?
                 .try_get(0)?;
             let stamp = script::stamp(&*lease, fresh).await?;
@@ -358,7 +281,7 @@ impl Tenants {
         };
         lease.finish();
         let platform = self.platform().await?;
-        mark::renew(&*platform, fresh, &[], "", Some(stamp)).await?;
+        mark::renew(&*platform, fresh, &[], Some(stamp)).await?;
         platform.finish();
         Ok(u64::try_from(count).ok())
     }
@@ -393,7 +316,10 @@ impl Tenants {
             lease.begin().await?;
             mark::forget(&*lease, schema).await?;
             lease
-                .batch_execute(&format!("drop schema if exists {} cascade", quote_ident(schema)))
+                .batch_execute(&format!(
+                    "drop schema if exists {} cascade",
+                    quote_ident(schema)
+                ))
                 .await?;
             lease.commit().await?;
             lease.finish();
@@ -405,12 +331,6 @@ impl Tenants {
     }
 }
 
-/// Rows of the template, where a tenant can read them.
-struct Stage {
-    schema: String,
-    columns: std::collections::HashMap<String, Vec<Column>>,
-}
-
 /// Runs work of ours on a tenant's session, and ends it from outside at the limit (I4).
 pub(crate) async fn within<T>(
     lease: &Lease,
@@ -419,76 +339,6 @@ pub(crate) async fn within<T>(
 ) -> Result<T, script::Error> {
     let work = async { Ok::<_, Error>(work.await) };
     lease.run(limit, work).await?
-}
-
-/// Looks, as the tenant, for what is not as in the template; none if definitions have changed and all is wanted.
-async fn find(
-    lease: &Lease,
-    schema: &str,
-    script: &Script,
-    template: &Digest,
-    tables: Option<&[String]>,
-    mark: Option<&Mark>,
-) -> Result<Option<Changes>, script::Error> {
-    let stamp = script::stamp(&**lease, schema).await?;
-    let sound = mark.is_some_and(|mark| mark.stamp == stamp);
-    if !sound && tables.is_none() {
-        return Ok(None);
-    }
-    let mut names: Vec<String> = match tables {
-        Some(named) => named.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect(),
-        None => template.tables.keys().cloned().collect(),
-    };
-    let found = rows::relations(&**lease, schema, &names).await?;
-    names.retain(|name| found.contains_key(name));
-    if let Some(named) = tables
-        && let Some(lost) = named.iter().find(|name| !found.contains_key(*name))
-    {
-        return Err(unfit(&format!("there is no table {lost} any more; reset all tables")));
-    }
-    let mut counts = std::collections::HashMap::new();
-    if let Some(mark) = mark.filter(|_| sound) {
-        let asked: Vec<(&str, bool, &str)> = names
-            .iter()
-            .map(|name| (name.as_str(), found[name].view, mark.written(name)))
-            .collect();
-        counts = rows::counts(&**lease, schema, script, &asked).await?;
-    }
-    let moved = |name: &String| {
-        let known = template.tables.get(name).map(|known| known.rows);
-        counts
-            .get(name)
-            .is_none_or(|(rows, foreign)| Some(*rows) != known || *foreign > 0)
-    };
-    let moved: Vec<&String> = names.iter().filter(|name| moved(name)).collect();
-    let oids: Vec<u32> = moved.iter().map(|name| found[*name].oid).collect();
-    let plain: Vec<String> = moved
-        .iter()
-        .filter(|name| !found[**name].view)
-        .map(|name| (*name).clone())
-        .collect();
-    let mut columns = if plain.is_empty() {
-        Default::default()
-    } else {
-        rows::columns(&**lease, schema, &plain).await?
-    };
-    let targets = plain
-        .iter()
-        .map(|name| Target {
-            name: name.clone(),
-            oid: found[name].oid,
-            columns: columns.remove(name).unwrap_or_default(),
-        })
-        .collect();
-    let owners: Option<Vec<u32>> = tables.map(|_| oids.clone());
-    let sequences = rows::sequences(&**lease, schema, owners.as_deref()).await?;
-    let sequences = rows::misplaced(&**lease, schema, &sequences, template).await?;
-    Ok(Some(Changes {
-        tables: targets,
-        sequences,
-        views: rows::views(&**lease, schema, &oids).await?,
-        sound,
-    }))
 }
 
 fn unfit(what: &str) -> script::Error {

@@ -128,7 +128,23 @@ impl Script {
     pub async fn read_in(tx: &Transaction<'_>, schema: &str) -> Result<Self, Error> {
         let catalog = Catalog::read(tx, schema).await?;
         let stamp = stamp(tx, schema).await?;
-        Self::draw(&catalog, schema, stamp)
+        Self::draw(&catalog, schema, stamp, false)
+    }
+
+    /// Draws up the script that copies a schema with the rows of `users`: for a tenant's own, read as that tenant.
+    ///
+    /// # Errors
+    /// If there is no such schema, or if Postgres fails.
+    pub(crate) async fn read_whole(client: &mut Client, schema: &str) -> Result<Self, Error> {
+        let build = client
+            .build_transaction()
+            .isolation_level(IsolationLevel::RepeatableRead)
+            .read_only(true);
+        let tx = build.start().await?;
+        let catalog = Catalog::read(&tx, schema).await?;
+        let stamp = stamp(&tx, schema).await?;
+        tx.rollback().await?;
+        Self::draw(&catalog, schema, stamp, true)
     }
 
     /// The schema that the script copies.
@@ -237,8 +253,9 @@ impl Script {
         out
     }
 
-    fn draw(catalog: &Catalog, schema: &str, stamp: i64) -> Result<Self, Error> {
+    fn draw(catalog: &Catalog, schema: &str, stamp: i64, users: bool) -> Result<Self, Error> {
         let mut draft = Draft::new(catalog, schema);
+        draft.keeps_users = users;
         types::draw(&mut draft);
         tables::draw(&mut draft)?;
         routines::draw(&mut draft);

@@ -23,6 +23,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) called: BTreeMap<Object, String>,
     /// The objects that are handed over one by one.
     pub(crate) owned: Vec<Object>,
+    /// Whether the rows of `users` are copied like all others.
+    pub(crate) keeps_users: bool,
     /// Statements that mend, under a new name of the schema, what names it in text.
     pub(crate) mending: Vec<String>,
     pub(crate) by_oid: HashMap<u32, &'a Relation>,
@@ -60,6 +62,7 @@ impl<'a> Draft<'a> {
             nulled: Vec::new(),
             called: BTreeMap::new(),
             owned: Vec::new(),
+            keeps_users: false,
             mending: Vec::new(),
             by_oid: catalog.relations.iter().map(|r| (r.oid, r)).collect(),
             known,

@@ -16,6 +16,9 @@ const USERS: &str = "users";
 /// # Errors
 /// If such a column can't be null.
 pub(crate) fn find_users(draft: &mut Draft<'_>) -> Result<HashSet<u32>, Error> {
+    if draft.keeps_users {
+        return Ok(HashSet::new());
+    }
     let users = family(draft, USERS);
     find_nulled(draft, &users)?;
     Ok(users)

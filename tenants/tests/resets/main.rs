@@ -5,4 +5,5 @@
 mod harness;
 
 mod reset;
+mod snapshot;
 mod stage;

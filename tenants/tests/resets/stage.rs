@@ -98,7 +98,12 @@ impl Stage {
     }
 
     pub async fn reset(&self, tables: Option<&[&str]>) -> Result<ResetReport, script::Error> {
-        let tables = tables.map(|names| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        let tables = tables.map(|names| {
+            names
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect::<Vec<_>>()
+        });
         self.cluster
             .tenants
             .reset(
@@ -107,7 +112,7 @@ impl Stage {
                 &self.template,
                 tables.as_deref(),
                 true,
-                async |_| Ok(true),
+                &|_| Box::pin(async { Ok(true) }),
             )
             .await
     }

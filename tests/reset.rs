@@ -1,0 +1,60 @@
+//! Resets over HTTP: what has changed goes back, users stay, the certificate is green again.
+
+use serde_json::json;
+
+use crate::harness::{PASSWORD, Server};
+
+#[tokio::test]
+async fn a_changed_row_goes_back_and_the_users_stay() {
+    let server = Server::start().await;
+    let tenant = server.tenant("reset").await;
+    let other = server.tenant("other").await;
+    other.admin.patch("/api/v1/clients/1", &json!({"name": "Kept"})).await.expect(200);
+    tenant.user("kept@mail.example", "viewer").await;
+    let before = tenant.admin.get("/api/v1/clients/1").await.expect(200).json();
+    tenant.admin.patch("/api/v1/clients/1", &json!({"name": "Changed"})).await.expect(200);
+    tenant.admin.post("/api/v1/clients", &json!({"name": "Added"})).await.expect(201);
+
+    let report = tenant.admin.post("/api/tenant/reset", &json!({})).await.expect(200).json();
+    assert_eq!(report["whole"], false, "{report}");
+    assert_eq!(report["tables"], json!(["clients"]), "{report}");
+    let after = tenant.admin.get("/api/v1/clients/1").await.expect(200).json();
+    assert_eq!(after, before);
+    let certificate = tenant.admin.get("/api/tenant/certificate").await.expect(200).json();
+    assert_eq!(certificate["verdict"], "identical", "{}", certificate["differences"]);
+    let credentials = json!({"email": "kept@mail.example", "password": PASSWORD});
+    tenant.keyed.post("/api/auth/token", &credentials).await.expect(200);
+    let kept = other.admin.get("/api/v1/clients/1").await.expect(200).json();
+    assert_eq!(kept["data"]["name"], "Kept");
+}
+
+#[tokio::test]
+async fn changed_definitions_make_the_copy_anew() {
+    let server = Server::start().await;
+    let tenant = server.tenant("anew").await;
+    server.as_tenant(&tenant, "drop table notes cascade; alter table clients add column own int; create table mine (a int)").await;
+    tenant.admin.get("/api/v1/notes").await.problem(404, "not-found");
+    let answer = tenant.admin.call(hyper::Method::POST, "/api/tenant/reset", None).await;
+    assert_eq!(answer.expect(200).json()["whole"], true);
+    tenant.admin.get("/api/v1/notes?per_page=1").await.expect(200);
+    tenant.admin.get("/api/v1/mine").await.problem(404, "not-found");
+    let certificate = tenant.admin.get("/api/tenant/certificate").await.expect(200).json();
+    assert_eq!(certificate["verdict"], "identical", "{}", certificate["differences"]);
+    let credentials = json!({"email": tenant.email, "password": PASSWORD});
+    tenant.keyed.post("/api/auth/token", &credentials).await.expect(200);
+}
+
+#[tokio::test]
+async fn named_tables_alone_go_back() {
+    let server = Server::start().await;
+    let tenant = server.tenant("named").await;
+    tenant.admin.patch("/api/v1/clients/1", &json!({"name": "Changed"})).await.expect(200);
+    tenant.admin.patch("/api/v1/projects/1", &json!({"name": "Changed"})).await.expect(200);
+    tenant.admin.post("/api/tenant/reset", &json!({"tables": ["projects"]})).await.expect(200);
+    let client = tenant.admin.get("/api/v1/clients/1").await.expect(200).json();
+    assert_eq!(client["data"]["name"], "Changed");
+    let project = tenant.admin.get("/api/v1/projects/1").await.expect(200).json();
+    assert_ne!(project["data"]["name"], "Changed");
+    let unknown = tenant.admin.post("/api/tenant/reset", &json!({"tables": ["nope"]})).await;
+    unknown.problem(400, "validation-failed");
+}
