@@ -59,7 +59,11 @@ fn data_calls() -> Vec<(Method, &'static str, Option<Value>)> {
             Some(json!({"name": "x"})),
         ),
         (Method::DELETE, "/api/v1/clients/1", None),
-        (Method::POST, "/api/v1/sql", Some(json!({"query": "select 1"}))),
+        (
+            Method::POST,
+            "/api/v1/sql",
+            Some(json!({"query": "select 1"})),
+        ),
         (Method::GET, "/api/v1/reports", None),
         (Method::GET, "/api/v1/reports/invoices", None),
         (Method::GET, "/api/v1/reports/invoices/schema", None),

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use chrono::Utc;
 use sea_orm::{
-    ActiveValue::Set, DatabaseTransaction, QueryOrder, QuerySelect, SqlErr, TransactionTrait,
+    ActiveValue::Set,
+    DatabaseTransaction, QueryOrder, QuerySelect, SqlErr, TransactionTrait,
     entity::prelude::*,
     sea_query::{LockBehavior, LockType},
 };
@@ -80,8 +81,9 @@ impl Tenancy {
             self.remove_snapshot(dead).await?;
         }
         if kept.iter().filter(|snapshot| snapshot.complete).count() >= MOST {
-            return Err(Problem::new(Kind::CreationFailed)
-                .detail(format!("A tenant may keep {MOST} snapshots; delete one first.")));
+            return Err(Problem::new(Kind::CreationFailed).detail(format!(
+                "A tenant may keep {MOST} snapshots; delete one first."
+            )));
         }
         let row = ActiveModel {
             tenant_id: Set(tenant.id),
@@ -137,11 +139,7 @@ impl Tenancy {
     ///
     /// # Errors
     /// `not-found` if the tenant has no such snapshot.
-    pub async fn delete_snapshot(
-        &self,
-        tenant: &tenant::Model,
-        id: i64,
-    ) -> Result<Model, Problem> {
+    pub async fn delete_snapshot(&self, tenant: &tenant::Model, id: i64) -> Result<Model, Problem> {
         let lock = self.alone_with(tenant).await?;
         let snapshot = self.snapshot(tenant, id).await?;
         self.remove_snapshot(&snapshot).await?;
@@ -182,9 +180,7 @@ impl Tenancy {
             .await?
             .into_iter()
             .find(|snapshot| snapshot.id == id)
-            .ok_or_else(|| {
-                Problem::new(Kind::NotFound).detail("The tenant has no such snapshot.")
-            })
+            .ok_or_else(|| Problem::new(Kind::NotFound).detail("The tenant has no such snapshot."))
     }
 
     async fn remove_snapshot(&self, snapshot: &Model) -> Result<(), Problem> {
