@@ -12,6 +12,7 @@
 //! (apollo-compiler); the rows are the spine's: a field of `Query` is one statement, those of
 //! `Mutation` are one transaction.
 
+mod arguments;
 mod compile;
 mod endpoint;
 mod envelope;

@@ -360,7 +360,7 @@ impl Sdl<'_> {
         self.line("");
         self.describe("", "Which comes first, and where nulls go: behind all others, and in front with `DESC`, unless it is said.");
         self.line("enum SortDirection {");
-        for (word, ..) in super::compile::DIRECTIONS {
+        for (word, ..) in super::arguments::DIRECTIONS {
             self.line(&format!("  {word}"));
         }
         self.line("}");
