@@ -58,3 +58,34 @@ async fn named_tables_alone_go_back() {
     let unknown = tenant.admin.post("/api/tenant/reset", &json!({"tables": ["nope"]})).await;
     unknown.problem(400, "validation-failed");
 }
+
+#[tokio::test]
+async fn a_snapshot_is_taken_restored_and_deleted() {
+    let server = Server::start().await;
+    let tenant = server.tenant("snap").await;
+    let name = |name: &str| json!({"name": name});
+    tenant.admin.patch("/api/v1/clients/1", &name("Before")).await.expect(200);
+    let path = "/api/tenant/snapshots";
+    let taken = tenant.admin.post(path, &name("first")).await.expect(201).json();
+    tenant.admin.post(path, &name("first")).await.problem(422, "creation-failed");
+    tenant.admin.patch("/api/v1/clients/1", &name("After")).await.expect(200);
+    server.as_tenant(&tenant, "drop table notes cascade").await;
+
+    let one = format!("{path}/{}", taken["id"]);
+    let restore = format!("{one}/restore");
+    tenant.admin.call(hyper::Method::POST, &restore, None).await.expect(200);
+    let row = tenant.admin.get("/api/v1/clients/1").await.expect(200).json();
+    assert_eq!(row["data"]["name"], "Before");
+    tenant.admin.get("/api/v1/notes?per_page=1").await.expect(200);
+    let credentials = json!({"email": tenant.email, "password": PASSWORD});
+    tenant.keyed.post("/api/auth/token", &credentials).await.expect(200);
+
+    tenant.admin.delete(&one).await.expect(200);
+    tenant.admin.call(hyper::Method::POST, &restore, None).await.problem(404, "not-found");
+    tenant.admin.post(path, &name("second")).await.expect(201);
+    tenant.admin.delete("/api/tenant").await.expect(200);
+    let left = "select count(*) from pg_namespace where nspname like 'snap\\_%' and nspname <> $1";
+    let superuser = server.superuser().await;
+    let left: i64 = superuser.query_one(left, &[&tenant.schema]).await.unwrap().get(0);
+    assert_eq!(left, 0, "the snapshots went with their tenant");
+}

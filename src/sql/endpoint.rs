@@ -43,7 +43,7 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
             .header("Allow", "POST"));
     }
     let tenant = caller.tenant_as(Role::Admin)?;
-    let identity = auth::usable(tenant)?;
+    let mut identity = auth::usable(tenant)?;
     let media = one(request.headers(), header::CONTENT_TYPE).unwrap_or_default();
     if !body.is_empty() && !parse::is_json(media) {
         return Err(Kind::UnsupportedMediaType.into());
@@ -55,7 +55,14 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
         Keep::Yes
     };
     let ask = Ask::parse(body)?;
-    let outcome = run::run(auth.tenants(), &identity, &ask, keep).await?;
+    // Above its quota a tenant may read and take away; Postgres sees to the reading.
+    identity.read_only = tenant.over_quota && !parse::takes_away(&ask.query);
+    let outcome = run::run(auth.tenants(), &identity, &ask, keep)
+        .await
+        .map_err(|problem| match identity.read_only && wrote(&problem) {
+            true => Kind::QuotaExceeded.into(),
+            false => problem,
+        })?;
     let mut response = Response::builder()
         .header(header::CONTENT_TYPE, "application/json")
         .header("sandlot-mode", "live");
@@ -68,6 +75,11 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
             .header("preference-applied", "tx=rollback");
     }
     Ok(response.body(document(&outcome)))
+}
+
+/// Whether the statement failed because its transaction may not write.
+fn wrote(problem: &Problem) -> bool {
+    (problem.members.iter()).any(|(name, value)| *name == "sqlstate" && value == "25006")
 }
 
 /// The members in the order of the reference, the rows last: they may be long.

@@ -70,6 +70,11 @@ pub fn drops(query: &str) -> bool {
     word(query).0 == "drop"
 }
 
+/// Whether the statement is one of those that take rows or tables away.
+pub fn takes_away(query: &str) -> bool {
+    matches!(word(query).0.as_str(), "delete" | "truncate" | "drop")
+}
+
 /// Whether a `Content-Type` is JSON.
 pub fn is_json(media: &str) -> bool {
     let essence = media.split(';').next().unwrap_or_default().trim();

@@ -72,7 +72,7 @@ pub async fn run(
     };
     let started = Instant::now();
     let mut shift = 0;
-    let work = work(client, &identity.schema, ask, keep, &mut shift);
+    let work = work(client, identity, ask, keep, &mut shift);
     let outcome = watch.run(limit, work).await;
     lease.finish_raw();
     match outcome {
@@ -86,11 +86,12 @@ pub async fn run(
 
 async fn work(
     client: &mut Client,
-    schema: &str,
+    identity: &Identity,
     ask: &Ask<'_>,
     keep: Keep,
     shift: &mut u32,
 ) -> Result<Outcome, Failure> {
+    let schema = identity.schema.as_str();
     // Preparing takes one statement and no more, and runs nothing.
     let first = client.prepare(&ask.query).await?;
     let params = params::texts(first.params(), &ask.params)?;
@@ -110,7 +111,7 @@ async fn work(
     let transaction = client
         .build_transaction()
         .isolation_level(IsolationLevel::ReadCommitted)
-        .read_only(false)
+        .read_only(identity.read_only)
         .start()
         .await?;
     let before = if parse::drops(&ask.query) {

@@ -21,6 +21,7 @@ pub mod operations;
 mod progress;
 mod reset;
 pub mod quota;
+pub mod snapshots;
 pub mod spares;
 mod steps;
 
