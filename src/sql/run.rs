@@ -30,6 +30,10 @@ pub const MOST_ROWS: u64 = 10_000;
 /// The most bytes of an answer's rows.
 pub const MOST_BYTES: usize = 10 << 20;
 
+/// How many times longer a value's bytes may be than its JSON: a `numeric` has up to eight bytes
+/// before its first digit, and binary arrays a few for each element.
+const MOST_GROWTH: usize = 16;
+
 /// Rows asked for at a time, at first and at most.
 const BATCH: (u64, u64) = (64, 1024);
 
@@ -207,6 +211,16 @@ fn write(
     }
     let out = &mut written.rows;
     let before = out.len();
+    // What can't fit is not copied first.
+    let mut size = before;
+    for at in 0..shape.columns.len() {
+        let raw = row.try_get::<_, Option<Raw<'_>>>(at)?;
+        size += raw.map_or(0, |Raw(raw)| raw.len() / MOST_GROWTH);
+    }
+    if size > MOST_BYTES {
+        written.truncated = true;
+        return Ok(());
+    }
     if *count > 0 {
         out.push(b',');
     }
