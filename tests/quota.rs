@@ -54,15 +54,27 @@ async fn above_its_quota_a_tenant_reads_and_deletes() {
         calls.get("/api/v1/clients?per_page=1").await.expect(200);
         for (query, status) in [
             ("create table more (i int)", 402),
-            ("with more as (insert into clients (name) values ('x') returning id) select * from more", 402),
+            (
+                "with more as (insert into clients (name) values ('x') returning id) select * from more",
+                402,
+            ),
             ("select count(*) from clients", 200),
             ("delete from big where n < 10", 200),
         ] {
-            calls.post("/api/v1/sql", &json!({ "query": query })).await.expect(status);
+            calls
+                .post("/api/v1/sql", &json!({ "query": query }))
+                .await
+                .expect(status);
         }
         let create = "mutation { createClient(input: {name: \"x\"}) { id } }";
-        let answer = calls.post("/api/v1/graphql", &json!({ "query": create })).await;
-        assert!(answer.text().contains("quota-exceeded"), "{}", answer.text());
+        let answer = calls
+            .post("/api/v1/graphql", &json!({ "query": create }))
+            .await;
+        assert!(
+            answer.text().contains("quota-exceeded"),
+            "{}",
+            answer.text()
+        );
     }
     tenant.admin.delete(&made).await.expect(200);
     other
