@@ -9,22 +9,67 @@ async fn a_changed_row_goes_back_and_the_users_stay() {
     let server = Server::start().await;
     let tenant = server.tenant("reset").await;
     let other = server.tenant("other").await;
-    other.admin.patch("/api/v1/clients/1", &json!({"name": "Kept"})).await.expect(200);
+    other
+        .admin
+        .patch("/api/v1/clients/1", &json!({"name": "Kept"}))
+        .await
+        .expect(200);
     tenant.user("kept@mail.example", "viewer").await;
-    let before = tenant.admin.get("/api/v1/clients/1").await.expect(200).json();
-    tenant.admin.patch("/api/v1/clients/1", &json!({"name": "Changed"})).await.expect(200);
-    tenant.admin.post("/api/v1/clients", &json!({"name": "Added"})).await.expect(201);
+    let before = tenant
+        .admin
+        .get("/api/v1/clients/1")
+        .await
+        .expect(200)
+        .json();
+    tenant
+        .admin
+        .patch("/api/v1/clients/1", &json!({"name": "Changed"}))
+        .await
+        .expect(200);
+    tenant
+        .admin
+        .post("/api/v1/clients", &json!({"name": "Added"}))
+        .await
+        .expect(201);
 
-    let report = tenant.admin.post("/api/tenant/reset", &json!({})).await.expect(200).json();
+    let report = tenant
+        .admin
+        .post("/api/tenant/reset", &json!({}))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(report["whole"], false, "{report}");
     assert_eq!(report["tables"], json!(["clients"]), "{report}");
-    let after = tenant.admin.get("/api/v1/clients/1").await.expect(200).json();
+    let after = tenant
+        .admin
+        .get("/api/v1/clients/1")
+        .await
+        .expect(200)
+        .json();
     assert_eq!(after, before);
-    let certificate = tenant.admin.get("/api/tenant/certificate").await.expect(200).json();
-    assert_eq!(certificate["verdict"], "identical", "{}", certificate["differences"]);
+    let certificate = tenant
+        .admin
+        .get("/api/tenant/certificate")
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        certificate["verdict"], "identical",
+        "{}",
+        certificate["differences"]
+    );
     let credentials = json!({"email": "kept@mail.example", "password": PASSWORD});
-    tenant.keyed.post("/api/auth/token", &credentials).await.expect(200);
-    let kept = other.admin.get("/api/v1/clients/1").await.expect(200).json();
+    tenant
+        .keyed
+        .post("/api/auth/token", &credentials)
+        .await
+        .expect(200);
+    let kept = other
+        .admin
+        .get("/api/v1/clients/1")
+        .await
+        .expect(200)
+        .json();
     assert_eq!(kept["data"]["name"], "Kept");
 }
 
@@ -33,28 +78,154 @@ async fn changed_definitions_make_the_copy_anew() {
     let server = Server::start().await;
     let tenant = server.tenant("anew").await;
     server.as_tenant(&tenant, "drop table notes cascade; alter table clients add column own int; create table mine (a int)").await;
-    tenant.admin.get("/api/v1/notes").await.problem(404, "not-found");
-    let answer = tenant.admin.call(hyper::Method::POST, "/api/tenant/reset", None).await;
+    tenant
+        .admin
+        .get("/api/v1/notes")
+        .await
+        .problem(404, "not-found");
+    let answer = tenant
+        .admin
+        .call(hyper::Method::POST, "/api/tenant/reset", None)
+        .await;
     assert_eq!(answer.expect(200).json()["whole"], true);
-    tenant.admin.get("/api/v1/notes?per_page=1").await.expect(200);
-    tenant.admin.get("/api/v1/mine").await.problem(404, "not-found");
-    let certificate = tenant.admin.get("/api/tenant/certificate").await.expect(200).json();
-    assert_eq!(certificate["verdict"], "identical", "{}", certificate["differences"]);
+    tenant
+        .admin
+        .get("/api/v1/notes?per_page=1")
+        .await
+        .expect(200);
+    tenant
+        .admin
+        .get("/api/v1/mine")
+        .await
+        .problem(404, "not-found");
+    let certificate = tenant
+        .admin
+        .get("/api/tenant/certificate")
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        certificate["verdict"], "identical",
+        "{}",
+        certificate["differences"]
+    );
     let credentials = json!({"email": tenant.email, "password": PASSWORD});
-    tenant.keyed.post("/api/auth/token", &credentials).await.expect(200);
+    tenant
+        .keyed
+        .post("/api/auth/token", &credentials)
+        .await
+        .expect(200);
 }
 
 #[tokio::test]
 async fn named_tables_alone_go_back() {
     let server = Server::start().await;
     let tenant = server.tenant("named").await;
-    tenant.admin.patch("/api/v1/clients/1", &json!({"name": "Changed"})).await.expect(200);
-    tenant.admin.patch("/api/v1/projects/1", &json!({"name": "Changed"})).await.expect(200);
-    tenant.admin.post("/api/tenant/reset", &json!({"tables": ["projects"]})).await.expect(200);
-    let client = tenant.admin.get("/api/v1/clients/1").await.expect(200).json();
+    tenant
+        .admin
+        .patch("/api/v1/clients/1", &json!({"name": "Changed"}))
+        .await
+        .expect(200);
+    tenant
+        .admin
+        .patch("/api/v1/projects/1", &json!({"name": "Changed"}))
+        .await
+        .expect(200);
+    tenant
+        .admin
+        .post("/api/tenant/reset", &json!({"tables": ["projects"]}))
+        .await
+        .expect(200);
+    let client = tenant
+        .admin
+        .get("/api/v1/clients/1")
+        .await
+        .expect(200)
+        .json();
     assert_eq!(client["data"]["name"], "Changed");
-    let project = tenant.admin.get("/api/v1/projects/1").await.expect(200).json();
+    let project = tenant
+        .admin
+        .get("/api/v1/projects/1")
+        .await
+        .expect(200)
+        .json();
     assert_ne!(project["data"]["name"], "Changed");
-    let unknown = tenant.admin.post("/api/tenant/reset", &json!({"tables": ["nope"]})).await;
+    let unknown = tenant
+        .admin
+        .post("/api/tenant/reset", &json!({"tables": ["nope"]}))
+        .await;
     unknown.problem(400, "validation-failed");
+}
+
+#[tokio::test]
+async fn a_snapshot_is_taken_restored_and_deleted() {
+    let server = Server::start().await;
+    let tenant = server.tenant("snap").await;
+    let name = |name: &str| json!({"name": name});
+    tenant
+        .admin
+        .patch("/api/v1/clients/1", &name("Before"))
+        .await
+        .expect(200);
+    let path = "/api/tenant/snapshots";
+    let taken = tenant
+        .admin
+        .post(path, &name("first"))
+        .await
+        .expect(201)
+        .json();
+    tenant
+        .admin
+        .post(path, &name("first"))
+        .await
+        .problem(422, "creation-failed");
+    tenant
+        .admin
+        .patch("/api/v1/clients/1", &name("After"))
+        .await
+        .expect(200);
+    server.as_tenant(&tenant, "drop table notes cascade").await;
+
+    let one = format!("{path}/{}", taken["id"]);
+    let restore = format!("{one}/restore");
+    tenant
+        .admin
+        .call(hyper::Method::POST, &restore, None)
+        .await
+        .expect(200);
+    let row = tenant
+        .admin
+        .get("/api/v1/clients/1")
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(row["data"]["name"], "Before");
+    tenant
+        .admin
+        .get("/api/v1/notes?per_page=1")
+        .await
+        .expect(200);
+    let credentials = json!({"email": tenant.email, "password": PASSWORD});
+    tenant
+        .keyed
+        .post("/api/auth/token", &credentials)
+        .await
+        .expect(200);
+
+    tenant.admin.delete(&one).await.expect(200);
+    tenant
+        .admin
+        .call(hyper::Method::POST, &restore, None)
+        .await
+        .problem(404, "not-found");
+    tenant.admin.post(path, &name("second")).await.expect(201);
+    tenant.admin.delete("/api/tenant").await.expect(200);
+    let left = "select count(*) from pg_namespace where nspname like 'snap\\_%' and nspname <> $1";
+    let superuser = server.superuser().await;
+    let left: i64 = superuser
+        .query_one(left, &[&tenant.schema])
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!(left, 0, "the snapshots went with their tenant");
 }

@@ -7,6 +7,7 @@ mod m0002_tenants;
 mod m0003_sessions;
 mod m0004_server;
 mod m0005_spares;
+mod m0006_snapshots;
 mod m0010_quota;
 mod m0020_reports;
 
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_sessions::Migration),
             Box::new(m0004_server::Migration),
             Box::new(m0005_spares::Migration),
+            Box::new(m0006_snapshots::Migration),
             Box::new(m0010_quota::Migration),
             Box::new(m0020_reports::Migration),
         ]

@@ -22,6 +22,9 @@ use apollo_compiler::{ExecutableDocument, introspection, request};
 use std::sync::Arc;
 use tenants::Identity;
 
+/// Bytes of a document that takes too long to parse for the threads that answer others.
+const LARGE: usize = 16 * 1024;
+
 /// Who asks, where, and what becomes of writes.
 #[derive(Clone, Copy)]
 pub struct On<'a> {
@@ -59,10 +62,20 @@ struct Ready {
 /// # Errors
 /// A problem that is no fault of the operation's: the database is out of reach.
 pub async fn execute(on: On<'_>, envelope: Envelope) -> Result<Outcome, Problem> {
-    let parsed = apollo_compiler::parser::Parser::new()
-        .token_limit(limits::MAX_TOKENS)
-        .recursion_limit(limits::MAX_NESTING)
-        .parse_ast(envelope.query, "operation.graphql");
+    let query = envelope.query;
+    let is_large = query.len() > LARGE;
+    let parse = move || {
+        apollo_compiler::parser::Parser::new()
+            .token_limit(limits::MAX_TOKENS)
+            .recursion_limit(limits::MAX_NESTING)
+            .parse_ast(query, "operation.graphql")
+    };
+    let parsed = if is_large {
+        let done = tokio::task::spawn_blocking(parse).await;
+        done.map_err(|error| Problem::new(Kind::InternalError).because(error))?
+    } else {
+        parse()
+    };
     let document = match parsed {
         Ok(document) => document,
         Err(error) => {

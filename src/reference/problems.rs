@@ -60,11 +60,11 @@ fn html(public_url: &str) -> String {
             "instance": "/api/v1/clients",
         });
         let example = serde_json::to_string_pretty(&example).unwrap_or_default();
-        let _ = write!(
+        let _ = writeln!(
             out,
             "<section id=\"error-{slug}\"><h2>{status} <a href=\"#error-{slug}\">{slug}</a></h2>\
              <p><strong>{title}.</strong> {description}</p><p>What to do: {resolution}</p>\
-             <pre>{example}</pre></section>\n",
+             <pre>{example}</pre></section>",
             slug = kind.slug(),
             status = kind.status(),
             title = escape(kind.title()),

@@ -316,7 +316,7 @@ fn instant(figures: &Figures, day: &str) -> String {
         Some(Period::Year) if plain => day[..4].to_owned(),
         Some(Period::Quarter) if plain => {
             let month: u8 = day[5..7].parse().unwrap_or(1);
-            format!("{} Q{}", &day[..4], (month + 2) / 3)
+            format!("{} Q{}", &day[..4], month.div_ceil(3))
         }
         _ => day.to_owned(),
     }

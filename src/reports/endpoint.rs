@@ -220,7 +220,12 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
             aggregated(answer, &figures, &this, csv)
         }
     };
-    Ok(respond(reply, desk.mode))
+    let mut response = respond(reply, desk.mode);
+    let sunset = rights::sunset(&caller, auth.directory());
+    if let Some(sunset) = sunset.and_then(|sunset| HeaderValue::from_str(&sunset).ok()) {
+        response.headers_mut().insert("sunset", sunset);
+    }
+    Ok(response)
 }
 
 enum Target {

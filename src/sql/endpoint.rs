@@ -10,7 +10,7 @@ use poem::{
 use tenants::Access;
 
 use crate::{
-    auth::{self, Auth, caller::Role},
+    auth::{self, Auth, caller::Role, rights},
     data::{run::Keep, writer::string},
     edge::headers::{joined, one, part, prefers},
     problem::{Kind, Problem},
@@ -72,6 +72,9 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
     let mut response = Response::builder()
         .header(header::CONTENT_TYPE, "application/json")
         .header("sandlot-mode", "live");
+    if let Some(sunset) = rights::sunset(&caller, auth.directory()) {
+        response = response.header("sunset", sunset);
+    }
     if keep == Keep::No {
         response = response
             .header("sandlot-simulated", "true")

@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use migration::MigratorTrait as _;
 use parking_lot::RwLock;
 use sea_orm::{ConnectOptions, Database};
-use tokio_postgres::Client;
 use tenants::{Tenants, certify::Digest, script};
+use tokio_postgres::Client;
 
 use crate::{
     config::Settings,

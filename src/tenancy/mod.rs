@@ -19,8 +19,9 @@ use crate::{
 pub mod certificate;
 pub mod operations;
 mod progress;
-mod reset;
 pub mod quota;
+mod reset;
+pub mod snapshots;
 pub mod spares;
 mod steps;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use poem::web::Data;
-use poem_openapi::{Object, OpenApi, payload::Json, types::Any};
+use poem_openapi::{ApiResponse, Object, OpenApi, param::Path, payload::Json, types::Any};
 use serde_json::Value;
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     problem::Problem,
 };
 
-use super::Tenancy;
+use super::{Tenancy, snapshots};
 
 /// A tenant, by itself.
 pub struct TenantApi;
@@ -148,6 +148,119 @@ impl TenantApi {
             sequences: report.sequences,
             views: report.views,
         }))
+    }
+
+    /// The tenant's snapshots
+    #[oai(path = "/tenant/snapshots", method = "get")]
+    async fn snapshots(
+        &self,
+        tenancy: Data<&Arc<Tenancy>>,
+        admin: TenantAdmin,
+    ) -> Result<Json<SnapshotList>, Problem> {
+        let snapshots = tenancy.snapshots(&admin.tenant).await?;
+        Ok(Json(SnapshotList {
+            data: snapshots.into_iter().map(Into::into).collect(),
+        }))
+    }
+
+    /// Keep the tenant's state of this moment under a name
+    ///
+    /// Three snapshots at most; all tables, rows and users are in it.
+    #[oai(path = "/tenant/snapshots", method = "post")]
+    async fn take_snapshot(
+        &self,
+        tenancy: Data<&Arc<Tenancy>>,
+        admin: TenantAdmin,
+        body: Body<NewSnapshot>,
+    ) -> Result<Taken, Problem> {
+        crate::auth::usable(&admin.tenant)?;
+        let snapshot = tenancy.take_snapshot(&admin.tenant, body.0.name).await?;
+        Ok(Taken::Created(Json(snapshot.into())))
+    }
+
+    /// Bring the tenant back to a snapshot
+    ///
+    /// All that it has now gives way to the snapshot, its users too; the snapshot stays.
+    #[oai(path = "/tenant/snapshots/:id/restore", method = "post")]
+    async fn restore_snapshot(
+        &self,
+        tenancy: Data<&Arc<Tenancy>>,
+        admin: TenantAdmin,
+        id: Path<i64>,
+    ) -> Result<Json<Restored>, Problem> {
+        crate::auth::usable(&admin.tenant)?;
+        tenancy.restore_snapshot(&admin.tenant, id.0).await?;
+        Ok(Json(Restored { restored: id.0 }))
+    }
+
+    /// Delete a snapshot
+    ///
+    /// Answers with the snapshot that was.
+    #[oai(path = "/tenant/snapshots/:id", method = "delete")]
+    async fn delete_snapshot(
+        &self,
+        tenancy: Data<&Arc<Tenancy>>,
+        admin: TenantAdmin,
+        id: Path<i64>,
+    ) -> Result<Json<SnapshotBody>, Problem> {
+        let was = tenancy.delete_snapshot(&admin.tenant, id.0).await?;
+        Ok(Json(was.into()))
+    }
+}
+
+/// A state of the tenant that is kept.
+#[derive(Object)]
+struct SnapshotBody {
+    id: i64,
+    name: String,
+    created_at: DateTime<Utc>,
+}
+
+impl From<snapshots::Model> for SnapshotBody {
+    fn from(snapshot: snapshots::Model) -> Self {
+        Self {
+            id: snapshot.id,
+            name: snapshot.name,
+            created_at: snapshot.created_at,
+        }
+    }
+}
+
+/// A tenant's snapshots.
+#[derive(Object)]
+struct SnapshotList {
+    data: Vec<SnapshotBody>,
+}
+
+/// The answer to a snapshot.
+#[derive(ApiResponse)]
+enum Taken {
+    /// The state is kept
+    #[oai(status = 201)]
+    Created(Json<SnapshotBody>),
+}
+
+/// What a restoration did.
+#[derive(Object)]
+struct Restored {
+    /// The snapshot that the tenant is at now
+    restored: i64,
+}
+
+/// A snapshot to be.
+#[derive(Object)]
+struct NewSnapshot {
+    /// 1 to 100 characters, unique among the tenant's snapshots
+    name: String,
+}
+
+impl Form for NewSnapshot {
+    fn read(fields: &mut Fields) -> Self {
+        let name = fields.text("name").trim().to_owned();
+        if fields.is_sound("name") && !(1..=100).contains(&name.chars().count()) {
+            fields.fault("name", "must have 1 to 100 characters");
+        }
+        Self { name }
     }
 }
 

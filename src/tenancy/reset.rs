@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, TransactionTrait,
-    sea_query::{LockBehavior, LockType},
-};
+use sea_orm::{ActiveValue::Set, EntityTrait, IntoActiveModel};
 use tenants::{ResetReport, script};
 
 use crate::{
@@ -31,17 +27,12 @@ impl Tenancy {
         tenant: &tenant::Model,
         tables: Option<Vec<String>>,
     ) -> Result<ResetReport, Problem> {
-        let lock = self.db.begin().await?;
-        let Some(tenant) = tenant::Entity::find_by_id(tenant.id)
-            .filter(tenant::Column::Status.eq(tenant::Status::Ready))
-            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
-            .one(&lock)
+        let lock = self.alone_with(tenant).await?;
+        let tenant = self
+            .directory
+            .tenant(tenant.id)
             .await?
-        else {
-            return Err(Problem::new(Kind::ServiceUnavailable)
-                .detail("The tenant is being worked on already. Try it again.")
-                .header("retry-after", "1"));
-        };
+            .ok_or(Kind::InvalidApiKey)?;
         for _ in 0..TRIES {
             let version = self.template.current();
             let digest = self.template.digest(version.number).await?;

@@ -21,7 +21,7 @@ use crate::{
     problem::{Kind, Problem},
 };
 
-use super::{Tenancy, identity, spares};
+use super::{Tenancy, identity, snapshots, spares};
 
 /// How often unfinished tenants are looked for.
 const EVERY: Duration = Duration::from_secs(5);
@@ -53,6 +53,7 @@ impl Tenancy {
         };
         let mut user_id = None;
         if tenant.status == tenant::Status::Deleting {
+            self.remove_snapshots(&tenant).await?;
             if let Some(spare) = &tenant.spare {
                 self.tenants.remove(spare, &tenant.role).await?;
             }
@@ -207,6 +208,8 @@ impl Tenancy {
         // Spares before tenants: one that is taken meanwhile is found among the tenants.
         let spares = spares::Entity::find().all(&self.db).await?;
         let tenants = tenant::Entity::find().all(&self.db).await?;
+        let snapshots = snapshots::Entity::find().all(&self.db).await?;
+        let of_snapshots = snapshots.into_iter().map(|snapshot| snapshot.schema);
         let of_spares = spares
             .into_iter()
             .flat_map(|spare| [spare.schema, spare.role]);
@@ -214,7 +217,7 @@ impl Tenancy {
             .into_iter()
             .flat_map(|tenant| [Some(tenant.schema), Some(tenant.role), tenant.spare])
             .flatten();
-        let known: HashSet<String> = of_spares.chain(of_tenants).collect();
+        let known: HashSet<String> = of_spares.chain(of_tenants).chain(of_snapshots).collect();
         for name in there.schemas.into_iter().chain(there.roles) {
             if !known.contains(&name) {
                 tracing::warn!(name, "removing a schema or role that no tenant owns");

@@ -339,10 +339,7 @@ mod tests {
         );
         waiter.owner = Some(20);
         assert_eq!(ended(&waiter, &before), [1], "the waiter's own table");
-        assert!(
-            ended(&waiter, &never).is_empty(),
-            "not for the first time"
-        );
+        assert!(ended(&waiter, &never).is_empty(), "not for the first time");
         waiter.owner = Some(10);
         assert!(
             ended(&waiter, &before).is_empty(),
@@ -353,7 +350,10 @@ mod tests {
         // The platform waits for a row of a shared catalog, say.
         waiter.tenant = false;
         waiter.owner = None;
-        assert_eq!(in_the_way(std::slice::from_ref(&blocker), &[waiter], &before), [1]);
+        assert_eq!(
+            in_the_way(std::slice::from_ref(&blocker), &[waiter], &before),
+            [1]
+        );
     }
 
     const BOUNDS: Bounds = Bounds {

@@ -6,7 +6,6 @@ mod writes;
 
 use super::Call;
 use super::parse::{Headers, path, request};
-use crate::listing::parameters::parameters;
 use crate::data::catalog::types::oid;
 use crate::data::catalog::{
     Catalog, Column, ForeignKey, Generated, Table, Type, TypeKind, TypeSchema, Unique,
@@ -14,6 +13,7 @@ use crate::data::catalog::{
 use crate::data::cursor::Seal;
 use crate::data::plan::{Rules, Special, plan};
 use crate::data::sql::{self, Statement};
+use crate::listing::parameters::parameters;
 use crate::problem::Problem;
 use std::sync::{Arc, LazyLock};
 

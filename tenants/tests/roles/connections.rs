@@ -387,7 +387,10 @@ async fn a_role_that_locked_itself_out_still_gets_in() {
         )
         .await
         .unwrap();
-    assert_eq!(row.get::<_, String>(0), format!("\"{}\", _extensions", ann.schema));
+    assert_eq!(
+        row.get::<_, String>(0),
+        format!("\"{}\", _extensions", ann.schema)
+    );
     assert_eq!(row.get::<_, String>(1), "UTC");
     lease.finish();
     assert!(

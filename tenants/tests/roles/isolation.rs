@@ -38,7 +38,10 @@ async fn sessions_are_the_tenants_own() {
         .unwrap();
     assert_eq!(row.get::<_, String>(0), ann.role);
     assert_eq!(row.get::<_, String>(1), ann.role);
-    assert_eq!(row.get::<_, String>(2), format!("\"{}\", _extensions", ann.schema));
+    assert_eq!(
+        row.get::<_, String>(2),
+        format!("\"{}\", _extensions", ann.schema)
+    );
     assert_eq!(row.get::<_, String>(3), "off");
     let count = "select count(*) from pg_auth_members m join pg_roles r on r.oid = m.member where r.rolname = $1";
     let memberships: i64 = lease.query_one(count, &[&ann.role]).await.unwrap().get(0);

@@ -1,0 +1,210 @@
+//! Snapshots: states of a tenant that its administrator keeps, and goes back to.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use sea_orm::{
+    ActiveValue::Set,
+    DatabaseTransaction, QueryOrder, QuerySelect, SqlErr, TransactionTrait,
+    entity::prelude::*,
+    sea_query::{LockBehavior, LockType},
+};
+use tenants::{names, script};
+
+use crate::{
+    directory::tenant,
+    problem::{Kind, Problem},
+};
+
+use super::{Tenancy, identity};
+
+/// How many snapshots a tenant may keep.
+const MOST: usize = 3;
+/// How long a snapshot may take to be made or restored.
+const LIMIT: Duration = Duration::from_secs(50);
+
+/// The platform's table `snapshots`.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel, Eq)]
+#[sea_orm(table_name = "snapshots")]
+pub struct Model {
+    /// Given by the database.
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    /// Whose state it is.
+    pub tenant_id: i64,
+    /// As the administrator calls it.
+    pub name: String,
+    /// Where it is kept.
+    pub schema: String,
+    /// False while it is being made.
+    pub complete: bool,
+    /// When it was begun.
+    pub created_at: ChronoDateTimeUtc,
+}
+
+/// Relations are followed by hand: one join in the whole platform.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Tenancy {
+    /// A tenant's snapshots, oldest first.
+    ///
+    /// # Errors
+    /// `service-unavailable` if the platform's database is out of reach.
+    pub async fn snapshots(&self, tenant: &tenant::Model) -> Result<Vec<Model>, Problem> {
+        Ok(Entity::find()
+            .filter(Column::TenantId.eq(tenant.id))
+            .filter(Column::Complete.eq(true))
+            .order_by_asc(Column::Id)
+            .all(&self.db)
+            .await?)
+    }
+
+    /// Keeps the tenant's state of this moment under a name.
+    ///
+    /// # Errors
+    /// `creation-failed` if the name is taken or there are as many as a tenant may keep.
+    pub async fn take_snapshot(
+        &self,
+        tenant: &tenant::Model,
+        name: String,
+    ) -> Result<Model, Problem> {
+        let lock = self.alone_with(tenant).await?;
+        let kept = Entity::find()
+            .filter(Column::TenantId.eq(tenant.id))
+            .all(&self.db)
+            .await?;
+        // Nobody else works on the tenant, so what is incomplete was left by a process that died.
+        for dead in kept.iter().filter(|snapshot| !snapshot.complete) {
+            self.remove_snapshot(dead).await?;
+        }
+        if kept.iter().filter(|snapshot| snapshot.complete).count() >= MOST {
+            return Err(Problem::new(Kind::CreationFailed).detail(format!(
+                "A tenant may keep {MOST} snapshots; delete one first."
+            )));
+        }
+        let row = ActiveModel {
+            tenant_id: Set(tenant.id),
+            name: Set(name),
+            schema: Set(names::fresh_snapshot()),
+            complete: Set(false),
+            created_at: Set(Utc::now()),
+            ..Default::default()
+        };
+        let inserted = Entity::insert(row).exec_with_returning(&self.db).await;
+        let mut snapshot = match inserted {
+            Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+                return Err(Problem::new(Kind::CreationFailed)
+                    .detail("There is a snapshot of this name already.")
+                    .field("name", "is taken"));
+            }
+            outcome => outcome?,
+        };
+        if let Err(error) = self
+            .tenants
+            .snapshot(&identity(tenant), &snapshot.schema, LIMIT)
+            .await
+        {
+            self.remove_snapshot(&snapshot).await?;
+            return Err(refused(error));
+        }
+        Entity::update_many()
+            .col_expr(Column::Complete, Expr::value(true))
+            .filter(Column::Id.eq(snapshot.id))
+            .exec(&self.db)
+            .await?;
+        lock.commit().await?;
+        snapshot.complete = true;
+        Ok(snapshot)
+    }
+
+    /// Brings the tenant back to a snapshot; all that it has now gives way to it, its users too.
+    ///
+    /// # Errors
+    /// `not-found` if the tenant has no such snapshot.
+    pub async fn restore_snapshot(&self, tenant: &tenant::Model, id: i64) -> Result<(), Problem> {
+        let lock = self.alone_with(tenant).await?;
+        let snapshot = self.snapshot(tenant, id).await?;
+        self.tenants
+            .restore(&identity(tenant), &snapshot.schema, LIMIT)
+            .await
+            .map_err(refused)?;
+        lock.commit().await?;
+        Ok(())
+    }
+
+    /// Deletes a snapshot and returns what it was.
+    ///
+    /// # Errors
+    /// `not-found` if the tenant has no such snapshot.
+    pub async fn delete_snapshot(&self, tenant: &tenant::Model, id: i64) -> Result<Model, Problem> {
+        let lock = self.alone_with(tenant).await?;
+        let snapshot = self.snapshot(tenant, id).await?;
+        self.remove_snapshot(&snapshot).await?;
+        lock.commit().await?;
+        Ok(snapshot)
+    }
+
+    /// Removes all snapshots of a tenant that is going.
+    pub(super) async fn remove_snapshots(&self, tenant: &tenant::Model) -> Result<(), Problem> {
+        let all = Entity::find().filter(Column::TenantId.eq(tenant.id));
+        for snapshot in all.all(&self.db).await? {
+            self.remove_snapshot(&snapshot).await?;
+        }
+        Ok(())
+    }
+
+    /// Locks the tenant's record, so that nobody else resets, snapshots or deletes it meanwhile.
+    pub(super) async fn alone_with(
+        &self,
+        tenant: &tenant::Model,
+    ) -> Result<DatabaseTransaction, Problem> {
+        let lock = self.db.begin().await?;
+        let mine = tenant::Entity::find_by_id(tenant.id)
+            .filter(tenant::Column::Status.eq(tenant::Status::Ready))
+            .lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked)
+            .one(&lock)
+            .await?;
+        match mine {
+            Some(_) => Ok(lock),
+            None => Err(Problem::new(Kind::ServiceUnavailable)
+                .detail("The tenant is being worked on already. Try it again.")
+                .header("retry-after", "1")),
+        }
+    }
+
+    async fn snapshot(&self, tenant: &tenant::Model, id: i64) -> Result<Model, Problem> {
+        self.snapshots(tenant)
+            .await?
+            .into_iter()
+            .find(|snapshot| snapshot.id == id)
+            .ok_or_else(|| Problem::new(Kind::NotFound).detail("The tenant has no such snapshot."))
+    }
+
+    async fn remove_snapshot(&self, snapshot: &Model) -> Result<(), Problem> {
+        self.tenants.delete_snapshot(&snapshot.schema).await?;
+        Entity::delete_by_id(snapshot.id).exec(&self.db).await?;
+        Ok(())
+    }
+}
+
+/// What keeps a snapshot from being made is mostly what the tenant has made of its schema.
+fn refused(error: script::Error) -> Problem {
+    match error {
+        script::Error::Tenants(error @ tenants::Error::Sql(_)) => unfit().because(error),
+        script::Error::Tenants(error) => error.into(),
+        script::Error::Postgres(error) => match tenants::Error::from(error) {
+            error @ tenants::Error::Sql(_) => unfit().because(error),
+            error => error.into(),
+        },
+        error => unfit().because(error),
+    }
+}
+
+fn unfit() -> Problem {
+    Problem::new(Kind::CreationFailed).detail(
+        "The tenant's schema can't be copied as it is: an object of its own can't be made again.",
+    )
+}
