@@ -7,6 +7,8 @@ use poem::{
     http::{Method, header},
 };
 
+use tenants::Access;
+
 use crate::{
     auth::{self, Auth, caller::Role, rights},
     data::{run::Keep, writer::string},
@@ -43,7 +45,7 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
             .header("Allow", "POST"));
     }
     let tenant = caller.tenant_as(Role::Admin)?;
-    let mut identity = auth::usable(tenant)?;
+    let identity = auth::usable(tenant)?;
     let media = one(request.headers(), header::CONTENT_TYPE).unwrap_or_default();
     if !body.is_empty() && !parse::is_json(media) {
         return Err(Kind::UnsupportedMediaType.into());
@@ -56,10 +58,14 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
     };
     let ask = Ask::parse(body)?;
     // Above its quota a tenant may read and take away; Postgres sees to the reading.
-    identity.read_only = tenant.over_quota && !parse::takes_away(&ask.query);
-    let outcome = run::run(auth.tenants(), &identity, &ask, keep)
+    let access = if tenant.over_quota && !parse::takes_away(&ask.query) {
+        Access::Read
+    } else {
+        Access::Write
+    };
+    let outcome = run::run(auth.tenants(), &identity, &ask, keep, access)
         .await
-        .map_err(|problem| match identity.read_only && wrote(&problem) {
+        .map_err(|problem| match access == Access::Read && wrote(&problem) {
             true => Kind::QuotaExceeded.into(),
             false => problem,
         })?;

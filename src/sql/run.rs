@@ -64,15 +64,16 @@ pub async fn run(
     identity: &Identity,
     ask: &Ask<'_>,
     keep: Keep,
+    access: Access,
 ) -> Result<Outcome, Problem> {
-    let mut lease = tenants.lease(identity, Access::Write).await?;
+    let mut lease = tenants.lease(identity, access).await?;
     let limit = tenants.settings().limits.statement;
     let Some((watch, client)) = lease.alone() else {
         return Err(Problem::new(Kind::InternalError).because("the connection is shared"));
     };
     let started = Instant::now();
     let mut shift = 0;
-    let work = work(client, identity, ask, keep, &mut shift);
+    let work = work(client, (&identity.schema, access), ask, keep, &mut shift);
     let outcome = watch.run(limit, work).await;
     lease.finish_raw();
     match outcome {
@@ -86,12 +87,11 @@ pub async fn run(
 
 async fn work(
     client: &mut Client,
-    identity: &Identity,
+    (schema, access): (&str, Access),
     ask: &Ask<'_>,
     keep: Keep,
     shift: &mut u32,
 ) -> Result<Outcome, Failure> {
-    let schema = identity.schema.as_str();
     // Preparing takes one statement and no more, and runs nothing.
     let first = client.prepare(&ask.query).await?;
     let params = params::texts(first.params(), &ask.params)?;
@@ -111,7 +111,7 @@ async fn work(
     let transaction = client
         .build_transaction()
         .isolation_level(IsolationLevel::ReadCommitted)
-        .read_only(identity.read_only)
+        .read_only(access == Access::Read)
         .start()
         .await?;
     let before = if parse::drops(&ask.query) {
