@@ -180,7 +180,7 @@ async fn server(tenants: &Tenants, lease: &Lease, found: &mut Vec<Weakness>) -> 
         found.push(Weakness {
             what: "the server lends parallel workers to whoever asks".to_owned(),
             consequence: "one request of a tenant can keep several processors busy".to_owned(),
-            remedy: "alter system set max_worker_processes = 0, and restart the server, if nothing else needs them"
+            remedy: "alter system set max_worker_processes = 0 -- then restart the server"
                 .to_owned(),
         });
     }

@@ -154,7 +154,7 @@ impl Server {
               echo 'local scram_tenants all scram-sha-256'
               echo 'local all all trust'; } >"$2/data/pg_hba.conf"
             "$1/pg_ctl" -D "$2/data" -l "$2/log" -w -o "-c listen_addresses= -c unix_socket_directories=$2 -c fsync=off \
-                -c max_connections=300 -c autovacuum=off" start >/dev/null
+                -c max_connections=300 -c max_worker_processes=0 -c autovacuum=off" start >/dev/null
             echo ready
             read _ || true
             "$1/pg_ctl" -D "$2/data" -m immediate stop >/dev/null || true
