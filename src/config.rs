@@ -55,6 +55,8 @@ pub enum Command {
     Problems,
     /// Print the reference of all settings (Markdown)
     Settings,
+    /// Print what the own PostgreSQL is told, and why (Markdown)
+    Postgresql,
 }
 
 /// What can be done with the template.

@@ -39,7 +39,8 @@
 //!   [`databases`] and [`platform`] where the two databases are, [`directory`] who is known,
 //!   [`edge`], [`auth`], [`template`], [`tenancy`], [`data`] the spine, [`listing`] what lists
 //!   in addresses mean, [`rest`], [`graphql`], [`reports`], [`sql`] and [`accounts`] the surfaces,
-//!   [`reference`](mod@reference) generated pages, [`check`] the walls tried, [`app`] and [`serve`] all of it together.
+//!   [`reference`](mod@reference) generated pages, [`front`] and [`health`] plain pages, [`check`] the walls tried,
+//!   [`operate`] the operator's commands, [`app`] and [`serve`] all of it together.
 //! - `tests/`: one binary over a real PostgreSQL; `tests/tidy.rs` holds the rules about the code.
 //!
 //! # What must stay true
@@ -62,6 +63,9 @@
 //! - I9. All surfaces share one plan: the same rows and the same refusals whichever way you ask.
 //! - I11. One catalogue of problems; nothing else leaves the server as an error, and the cause of
 //!   one has no way into a body (`tests/problems.rs`, `tests/rubbish.rs`).
+//! - A copy is wholly of one version of the template and knows of which; its certificate compares it
+//!   with that version (`template::versions`, `tests/certificate.rs`). A registration, a reset and a
+//!   removal that a killed process left half done are finished or undone by the next one (`tenancy`).
 //! - I12. The member crates do not know each other; the top modules of `src/` are layered and form
 //!   no cycle (`tests/tidy.rs`).
 

@@ -27,6 +27,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command.unwrap_or(Command::Serve) {
         Command::Problems => print(&reference::problems::markdown()),
         Command::Settings => print(&config::reference()),
+        Command::Postgresql => print(&reference::postgresql::markdown()),
         Command::Openapi => print(&serve::openapi()?),
         Command::Serve => {
             log::start(&cli.settings.log, cli.settings.log_format)?;

@@ -26,6 +26,11 @@ fn settings_page() {
 }
 
 #[test]
+fn postgresql_page() {
+    compare("postgresql.md", &reference::postgresql::markdown());
+}
+
+#[test]
 fn problems_page() {
     compare("problems.md", &reference::problems::markdown());
 }

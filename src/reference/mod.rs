@@ -1,4 +1,5 @@
 //! Pages that are made from the catalogue, the settings and the routes, so they can't go stale.
 
 pub mod platform_spec;
+pub mod postgresql;
 pub mod problems;
