@@ -60,6 +60,10 @@ while :; do
     status=$?
     { [ "$status" -ne 127 ] && kill -0 "$program"; } 2>/dev/null || break
 done
+# A signal may have ended that `wait` just before the program did: its own status is still to be had then.
+wait "$program" 2>/dev/null
+again=$?
+[ "$again" -eq 127 ] || status=$again
 kill -s KILL "$watcher" 2>/dev/null
 for process in /proc/[0-9]*; do
     if [ "$process/cwd" -ef "$home" ] && read -r name <"$process/comm" && [ "$name" = postgres ]; then
