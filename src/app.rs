@@ -219,6 +219,7 @@ fn api(
 ) -> impl Endpoint<Output = Response> + 'static {
     Route::new()
         .at("/", get(front::landing))
+        .at("/docs/instructions", get(front::instructions))
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/metrics", get(health::metrics))

@@ -171,6 +171,26 @@
     }
   }, true);
 
+  // A request on the front page.
+  document.addEventListener("change", (event) => {
+    if (event.target.id === "try-which") { event.target.form.elements.target.value = event.target.value; event.target.form.requestSubmit(); }
+  });
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (!form.matches("[data-demo]")) return;
+    event.preventDefault();
+    const place = $(".answer"), began = performance.now();
+    try {
+      const answer = await fetch(form.elements.target.value, { headers: { authorization: `Bearer ${form.elements.token.value}`, accept: "application/json" } });
+      const text = await answer.text();
+      let shown = text;
+      try { shown = JSON.stringify(JSON.parse(text), null, 2); } catch { /* Not JSON: as it came. */ }
+      place.textContent = `${answer.status} ${answer.statusText} · ${Math.round(performance.now() - began)} ms\n\n${shown}`;
+    } catch (error) {
+      place.textContent = String(error);
+    }
+  });
+
   // What stays when the page's middle is exchanged.
   const nav = () => {
     const links = $$("a[data-nav]");

@@ -337,7 +337,7 @@ fn line(
         .map(|column| {
             let cell = row.cell(&column.name);
             let mut shown = Shown {
-                look: column.look(),
+                look: look(table, column),
                 text: cell.brief(),
                 href: None,
                 label: String::new(),
@@ -368,6 +368,12 @@ fn line(
         key,
         cells,
     }
+}
+
+/// How a column is set: numbers that stand for something are words.
+fn look(table: &Table, column: &Column) -> &'static str {
+    let stands = table.reference(&column.name).is_some() || !column.meanings().is_empty();
+    if stands { "t" } else { column.look() }
 }
 
 /// Where the row is that a value refers to.
@@ -410,7 +416,7 @@ fn heading(
     let left: Vec<&str> = left.into_iter().filter(|name| *name != column.name).collect();
     Heading {
         ty: column.ty.clone(),
-        look: column.look(),
+        look: look(table, column),
         comment: column.comment.clone().unwrap_or_default(),
         sorted,
         sort: pairs.behind(base),
