@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     accounts::AccountsApi,
-    auth::{Auth, jwt::Keys, operations::AuthApi, password, session},
+    auth::{Auth, jwt::Keys, operations::AuthApi, password, session, tokens::Tokens},
     config::Settings,
     data::{MakeSecret, Spine},
     databases::{self, Databases},
@@ -35,6 +35,7 @@ use crate::{
     reports::{self, Embed, Records, Reports, ReportsApi},
     rest, sql,
     template::Template,
+    tokens::{self, Test, TokensApi},
     tenancy::{Tenancy, certificate::Seal, operations::TenantApi, spares::Stock},
 };
 
@@ -103,6 +104,8 @@ impl App {
             directory.clone(),
             tenants.clone(),
             Keys::new(&secrets.jwt),
+            Tokens::new(db.clone(), &secrets.server),
+            settings.query_tokens,
         );
         let tenancy = Tenancy::new(
             db.clone(),
@@ -160,6 +163,7 @@ impl App {
                 app.keep_sweeping(),
                 app.tenants.keep_guard(),
                 app.tenancy.keep_quota(app.quota),
+                app.auth.tokens().keep_writing_down(),
             );
         })
     }
@@ -227,6 +231,7 @@ fn api(
         .at("/api_docs/problems.md", get(problems::plain))
         .at("/openapi.json", get(openapi.data(document.to_string())))
         .at(sql::PATH, sql::Sql)
+        .at(tokens::PATH, Test)
         .nest_no_strip(reports::PATH, Reports)
         .at(graphql::PATH, Graphql::new(public_url))
         .nest_no_strip(rest::BASE, rest::Rest)
@@ -243,9 +248,9 @@ fn api(
 }
 
 /// The platform's own calls.
-pub fn service() -> OpenApiService<(AccountsApi, TenantApi, AuthApi, ReportsApi), ()> {
+pub fn service() -> OpenApiService<(AccountsApi, TenantApi, AuthApi, TokensApi, ReportsApi), ()> {
     OpenApiService::new(
-        (AccountsApi, TenantApi, AuthApi, ReportsApi),
+        (AccountsApi, TenantApi, AuthApi, TokensApi, ReportsApi),
         "Sandlot",
         env!("CARGO_PKG_VERSION"),
     )

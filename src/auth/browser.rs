@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::{directory::tenant, problem::Problem};
+use crate::{directory::tenant, problem::{Kind, Problem}};
 
 use super::{
     Auth,
@@ -124,6 +124,7 @@ impl Auth {
                 let (_, user) = self.user(*tenant, id).await?;
                 (user.email, Some(user.role))
             }
+            Who::Token { .. } => return Err(Kind::InvalidToken.into()),
         };
         let jti = hex::encode(rand::random::<[u8; 16]>());
         let claims = jwt::claims(

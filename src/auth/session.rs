@@ -70,6 +70,9 @@ pub async fn open_for(
     let (tenant_id, account_id, user_id) = match who {
         Who::Account { id } => (None, Some(*id), None),
         Who::User { tenant, id } => (Some(*tenant), None, Some(id.clone())),
+        Who::Token { .. } => {
+            return Err(Problem::new(Kind::InternalError).because("an API token signs nobody in"));
+        }
     };
     Entity::insert(ActiveModel {
         family: Set(family.clone()),
@@ -131,6 +134,8 @@ pub async fn revoke_all(
         Who::User { tenant, id } => {
             ExprTrait::and(Column::TenantId.eq(*tenant), Column::UserId.eq(id.as_str()))
         }
+        // Tokens sign in to nothing.
+        Who::Token { .. } => return Ok(0),
     };
     let ended = Entity::update_many()
         .col_expr(Column::RevokedAt, Expr::value(now))

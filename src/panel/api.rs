@@ -14,7 +14,7 @@ use poem::{
 use serde::de::DeserializeOwned;
 
 use crate::{
-    edge::{render, request_id::RequestId},
+    edge::{Sent, render, request_id::RequestId},
     problem::{Kind, Problem},
 };
 
@@ -119,7 +119,9 @@ impl<'a> Api<'a> {
             self.from.remote_addr().clone(),
             Scheme::HTTP,
         ));
+        let sent = Sent::new(body.clone());
         let mut request = Request::from_parts(parts, Body::from_bytes(body));
+        request.set_data(sent);
         if let Some(id) = self.from.data::<RequestId>() {
             request.set_data(id.clone());
         }
