@@ -13,6 +13,7 @@ mod fairness;
 mod graphql;
 mod graphql_limits;
 mod isolation;
+mod panel;
 mod problems;
 mod quota;
 mod reference;
