@@ -28,8 +28,8 @@ use crate::{
     reports::{self, Embed, Records, Reports, ReportsApi},
     rest, sql,
     template::Template,
-    tokens::{self, Test, TokensApi},
     tenancy::{Tenancy, certificate::Seal, operations::TenantApi, spares::Stock},
+    tokens::{self, Test, TokensApi},
 };
 
 /// How often what has expired is removed.

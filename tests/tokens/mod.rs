@@ -6,6 +6,8 @@ use crate::harness::{Client, Tenant};
 
 mod doors;
 mod life;
+mod matrix;
+mod reach;
 mod signed;
 
 /// A token just made, and its record.
