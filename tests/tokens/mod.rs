@@ -7,6 +7,7 @@ use crate::harness::{Client, Tenant};
 mod doors;
 mod life;
 mod matrix;
+mod programs;
 mod reach;
 mod signed;
 
