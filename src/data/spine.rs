@@ -88,6 +88,11 @@ impl Spine {
         }
     }
 
+    /// The same, if that is known without asking.
+    pub fn known_catalog(&self, identity: &Identity) -> Option<Arc<Catalog>> {
+        self.catalogs.fresh(&identity.schema)
+    }
+
     /// What the schema holds at this very moment: for a name that was not found.
     pub async fn look_again(&self, identity: &Identity) -> Result<Arc<Catalog>, Problem> {
         let rules = Rules::default();
