@@ -13,6 +13,7 @@ mod examples;
 mod fairness;
 mod graphql;
 mod graphql_limits;
+mod huge;
 mod injection;
 mod isolation;
 mod moving;

@@ -266,14 +266,18 @@ async fn collect(
     statement: &Statement,
     layout: &Layout,
 ) -> Result<Written, Failure> {
+    let broken = |error| match lease.is_exceeded() {
+        true => Failure::TooLarge,
+        false => failed(error),
+    };
     let rows = lease
         .query_raw(prepared, binds(statement))
         .await
-        .map_err(failed)?;
+        .map_err(broken)?;
     pin_mut!(rows);
     let mut written = layout.start();
     while let Some(row) = rows.next().await {
-        let row = row.map_err(failed)?;
+        let row = row.map_err(broken)?;
         layout
             .write(&mut written, row)
             .ok_or(Failure::Moved(None))?;

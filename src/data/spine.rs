@@ -80,7 +80,7 @@ impl Spine {
         }
     }
 
-    /// What the schema holds now, at most half a second old.
+    /// What the schema holds now, less than a second old.
     pub async fn catalog(&self, identity: &Identity) -> Result<Arc<Catalog>, Problem> {
         match self.catalogs.fresh(&identity.schema) {
             Some(catalog) => Ok(catalog),
