@@ -5,7 +5,13 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use chrono::{TimeDelta, Utc};
 use migration::MigratorTrait as _;
-use poem::{Endpoint, EndpointExt as _, Response, Route, get, handler, http::header, web::Data};
+use poem::{
+    Endpoint, EndpointExt as _, Request, Response, Route,
+    endpoint::{DynEndpoint, ToDynEndpoint},
+    get, handler,
+    http::header,
+    web::Data,
+};
 use poem_openapi::OpenApiService;
 use sea_orm::DatabaseConnection;
 use tenants::{Credentials, Limits, Tenants};
@@ -22,6 +28,7 @@ use crate::{
     front,
     graphql::{self, Graphql},
     health::{self, Health},
+    panel::Panel,
     platform::{self, Secrets},
     problem::{Kind, Problem},
     reference::problems::{self, PublicUrl},
@@ -180,14 +187,43 @@ impl App {
     }
 }
 
+/// The whole server: pages for people, and the API, which the pages call like everybody else.
+pub struct Routes {
+    panel: Panel,
+    api: Arc<dyn DynEndpoint<Output = Response>>,
+}
+
+impl Endpoint for Routes {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        if Panel::has(request.original_uri().path()) {
+            self.panel.call(request).await
+        } else {
+            self.api.call(request).await
+        }
+    }
+}
+
 /// All routes.
-pub fn routes(
+pub fn routes(app: &Arc<App>, public_url: &str, document: &serde_json::Value) -> Routes {
+    let api: Arc<dyn DynEndpoint<Output = Response>> =
+        Arc::new(ToDynEndpoint(api(app, public_url, document)));
+    Routes {
+        panel: Panel::new(Arc::clone(&api), Arc::clone(&app.auth), public_url),
+        api,
+    }
+}
+
+/// All routes but the panel's.
+fn api(
     app: &Arc<App>,
     public_url: &str,
     document: &serde_json::Value,
 ) -> impl Endpoint<Output = Response> + 'static {
     Route::new()
         .at("/", get(front::landing))
+        .at("/docs/instructions", get(front::instructions))
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/metrics", get(health::metrics))

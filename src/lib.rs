@@ -85,6 +85,7 @@ pub mod health;
 pub mod listing;
 pub mod log;
 pub mod operate;
+pub mod panel;
 pub mod platform;
 pub mod postgres;
 pub mod problem;

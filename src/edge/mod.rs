@@ -54,6 +54,11 @@ pub struct Edge<E> {
 pub struct Sent(Bytes);
 
 impl Sent {
+    /// The bytes of a request that one part of the server makes of another.
+    pub fn new(body: Bytes) -> Self {
+        Self(body)
+    }
+
     /// The bytes of a request's body.
     ///
     /// # Errors
@@ -227,15 +232,20 @@ fn check_media_type(parts: &Parts, body: &Bytes) -> Result<(), Problem> {
     }
     match media_type(&parts.headers) {
         Some("application/json" | "text/csv") => Ok(()),
+        // Pages for people have forms; the API has none.
+        Some(FORM) if !parts.uri.path().starts_with("/api/") => Ok(()),
         _ => Err(Kind::UnsupportedMediaType.into()),
     }
 }
+
+/// What a form of a page is sent as.
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The `Content-Type` without its parameters.
 fn media_type(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     let essence = value.split(';').next().unwrap_or(value).trim();
-    ["application/json", "text/csv"]
+    ["application/json", "text/csv", FORM]
         .into_iter()
         .find(|known| essence.eq_ignore_ascii_case(known))
 }
