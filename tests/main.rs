@@ -16,6 +16,7 @@ mod isolation;
 mod problems;
 mod quota;
 mod reference;
+mod replay;
 mod reports;
 mod reset;
 mod rubbish;

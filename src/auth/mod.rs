@@ -17,6 +17,7 @@ pub mod extract;
 pub mod jwt;
 pub mod operations;
 pub mod password;
+pub mod replay;
 pub mod rights;
 pub mod session;
 pub mod users;

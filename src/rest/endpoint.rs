@@ -8,7 +8,7 @@ use poem::{
 };
 
 use crate::{
-    auth::{Auth, rights},
+    auth::{Auth, replay, rights},
     data::Spine,
     edge::headers::{joined, one, part},
     problem::Problem,
@@ -39,6 +39,7 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
     let rules = rights::rules(&caller);
     let uri = request.original_uri();
     let prefer = joined(request.headers(), "prefer");
+    let replay = replay::of(&caller, request, body)?;
     let call = Call {
         method: request.method().as_str(),
         base: BASE,
@@ -50,6 +51,7 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
             prefer: prefer.as_deref(),
         },
         body,
+        replay: replay.as_ref(),
     };
     let reply = super::handle(spine, &identity, &rules, call).await?;
     let mut response = Response::builder()
