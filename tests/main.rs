@@ -26,3 +26,4 @@ mod strangers;
 mod template;
 mod template_load;
 mod tidy;
+mod tokens;

@@ -15,19 +15,25 @@ pub const HEADER: &str = "Idempotency-Key";
 /// The most characters of a key.
 const MOST: usize = 255;
 
-/// What a request is called by, if it is one that writes and the client has named it.
+/// What a request is called by, if it is one that writes: by its signature, and by what the client
+/// has named it.
 ///
 /// The same key means the same request only if caller, method, path, query and body are the same.
+/// `reads` says that the request most likely does no more than that: only a client's own name
+/// counts then.
 ///
 /// # Errors
 /// `invalid-parameter` if the header is there and is no key.
-pub fn of(caller: &Caller, request: &Request, body: &[u8]) -> Result<Option<Replay>, Problem> {
+pub fn of(
+    caller: &Caller,
+    request: &Request,
+    body: &[u8],
+    reads: bool,
+) -> Result<Option<Replay>, Problem> {
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return Ok(None);
     }
-    let Some(key) = key(request)? else {
-        return Ok(None);
-    };
+    let key = key(request)?;
     let uri = request.original_uri();
     let asked = digest(
         &String::from(caller.who.clone()),
@@ -36,7 +42,13 @@ pub fn of(caller: &Caller, request: &Request, body: &[u8]) -> Result<Option<Repl
         uri.query().unwrap_or_default(),
         body,
     );
-    Ok(Some(Replay::new(Space::Idempotency, key, asked)))
+    let named = key.map(|key| Replay::new(Space::Idempotency, key, asked));
+    let signed = (caller.signature.as_ref().filter(|_| !reads))
+        .map(|signature| Replay::new(Space::Signature, hex::encode(signature.0), asked));
+    Ok(match (signed, named) {
+        (Some(signed), Some(named)) => Some(signed.and(named)),
+        (signed, named) => signed.or(named),
+    })
 }
 
 /// The key as sent: quotes, which the draft asks for, belong to it.

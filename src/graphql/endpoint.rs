@@ -4,6 +4,7 @@ use super::envelope;
 use super::execute::{On, Outcome, Render, execute};
 use super::faults;
 use super::schema::Schemas;
+use crate::auth::tokens::Scope;
 use crate::auth::{Auth, replay, rights};
 use crate::data::Spine;
 use crate::data::ledger::{self, DUPLICATE};
@@ -38,7 +39,8 @@ impl Graphql {
     async fn answer(&self, request: &Request, body: &[u8]) -> Result<Response, Problem> {
         let auth = part::<Arc<Auth>>(request)?;
         let spine = part::<Arc<Spine>>(request)?;
-        let caller = auth.caller(request.headers()).await?;
+        let caller = auth.caller(request).await?;
+        caller.needs(Scope::Graphql)?;
         let (identity, mode) = rights::place(&caller, auth.tenants())?;
         let rules = rights::rules(&caller);
         if request.method() != Method::POST {
@@ -58,7 +60,7 @@ impl Graphql {
         };
         let accept = joined(request.headers(), "accept");
         let media = media_type(accept.as_deref());
-        let replay = replay::of(&caller, request, body)?;
+        let replay = replay::of(&caller, request, body, false)?;
         let kept = |outcome: &Outcome| ledger::Reply {
             status: status(outcome, media).as_u16(),
             headers: vec![

@@ -10,7 +10,7 @@ use poem::{
 use tenants::Access;
 
 use crate::{
-    auth::{self, Auth, caller::Role, replay, rights},
+    auth::{self, Auth, replay, rights},
     data::{
         Spine,
         ledger::{DUPLICATE, Reply},
@@ -43,13 +43,13 @@ impl Endpoint for Sql {
 
 async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
     let auth = part::<Arc<Auth>>(request)?;
-    let caller = auth.caller(request.headers()).await?;
+    let caller = auth.caller(request).await?;
     if request.method() != Method::POST {
         return Err(Problem::new(Kind::MethodNotAllowed)
             .detail("This address takes POST.")
             .header("Allow", "POST"));
     }
-    let tenant = caller.tenant_as(Role::Admin)?;
+    let tenant = caller.tenant_for_sql()?;
     let identity = auth::usable(tenant)?;
     let media = one(request.headers(), header::CONTENT_TYPE).unwrap_or_default();
     if !body.is_empty() && !parse::is_json(media) {
@@ -75,7 +75,7 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
         duplicate: false,
     };
     let spine = part::<Arc<Spine>>(request)?;
-    let replay = replay::of(&caller, request, body)?;
+    let replay = replay::of(&caller, request, body, parse::reads(&ask.query))?;
     // Nothing is kept of what may not write.
     let kept_once = keep == Keep::Yes && access == Access::Write;
     let once = replay.as_ref().filter(|_| kept_once);
