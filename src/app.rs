@@ -182,6 +182,10 @@ impl App {
                 Ok(gone) => tracing::debug!(gone, "expired sessions removed"),
                 Err(problem) => tracing::warn!(%problem, "expired sessions could not be removed"),
             }
+            match self.tenants.sweep_ledger().await {
+                Ok(gone) => tracing::debug!(gone, "expired entries of the replay ledger removed"),
+                Err(error) => tracing::warn!(%error, "expired entries of the replay ledger stay"),
+            }
             tokio::time::sleep(SWEEP).await;
         }
     }

@@ -20,6 +20,7 @@ mod moving;
 mod problems;
 mod quota;
 mod reference;
+mod replay;
 mod reports;
 mod reset;
 mod rubbish;
