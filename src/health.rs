@@ -11,7 +11,7 @@ use sea_orm::DatabaseConnection;
 use serde_json::json;
 use tenants::Tenants;
 
-use crate::{edge::metrics::Metrics, problem::Problem, template::Template};
+use crate::{edge::metrics::Metrics, limits::Limits, problem::Problem, template::Template};
 
 /// What is looked at.
 pub struct Health {
@@ -21,6 +21,8 @@ pub struct Health {
     pub tenants: Tenants,
     /// What copies are made of.
     pub template: Template,
+    /// How much may be asked for.
+    pub limits: Arc<Limits>,
     /// The server's figures.
     pub metrics: Arc<Metrics>,
 }
@@ -31,11 +33,12 @@ pub fn healthz() -> Response {
     status("alive")
 }
 
-/// `GET /readyz`: both databases answer and the template is there; else 503.
+/// `GET /readyz`: both databases and the rate limits' store answer and the template is there; else 503.
 #[handler]
 pub async fn readyz(health: Data<&Arc<Health>>) -> Result<Response, Problem> {
     health.db.ping().await?;
     health.template.check().await?;
+    health.limits.check().await?;
     Ok(status("ready"))
 }
 

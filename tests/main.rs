@@ -4,6 +4,7 @@
 mod harness;
 
 mod accounts;
+mod audit;
 mod auth;
 mod certificate;
 mod check;
@@ -13,6 +14,8 @@ mod fairness;
 mod graphql;
 mod graphql_limits;
 mod isolation;
+mod limits;
+mod limits_redis;
 mod problems;
 mod quota;
 mod reference;

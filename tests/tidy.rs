@@ -20,13 +20,15 @@ const LAYERS: &[(&str, &[&str])] = &[
             "databases",
             "platform",
             "directory",
+            "limits",
+            "audit",
             "edge",
         ],
     ),
     ("spine", &["data", "listing", "template", "auth", "tenancy"]),
     (
         "surfaces",
-        &["rest", "graphql", "reports", "sql", "accounts"],
+        &["rest", "graphql", "reports", "sql", "logs", "accounts"],
     ),
     (
         "top",

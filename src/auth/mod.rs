@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use chrono::Utc;
-use poem::http::{HeaderMap, header};
+use poem::{
+    Request,
+    http::{HeaderMap, header},
+};
 use sea_orm::DatabaseConnection;
 use tenants::{Identity, Tenants};
 
 use crate::{
     directory::{Directory, account, tenant},
+    edge::visit::Visit,
     problem::{Kind, Problem},
 };
 
@@ -56,8 +60,8 @@ impl Auth {
     ///
     /// # Errors
     /// `invalid-api-key` if no tenant has the key.
-    pub async fn keyed(&self, headers: &HeaderMap) -> Result<Option<Arc<tenant::Model>>, Problem> {
-        let mut keys = headers.get_all("api-key").iter();
+    pub async fn keyed(&self, request: &Request) -> Result<Option<Arc<tenant::Model>>, Problem> {
+        let mut keys = request.headers().get_all("api-key").iter();
         let Some(key) = keys.next() else {
             return Ok(None);
         };
@@ -70,16 +74,21 @@ impl Auth {
         if tenant.status == tenant::Status::Deleting {
             return Err(unknown());
         }
+        Visit::of(request)?.note_tenant(tenant.id);
         Ok(Some(tenant))
     }
 
-    /// Who asks, and where: the access token says who, the `Api-Key` where.
+    /// Who asks, and where: the access token says who, the `Api-Key` where. The request is drawn
+    /// from the caller's limit.
     ///
     /// # Errors
-    /// `invalid-api-key`, `missing-token`, `invalid-token`, `token-expired`, `tenant-mismatch`.
-    pub async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
-        let tenant = self.keyed(headers).await?;
-        let claims = self.keys.read(bearer(headers)?, Use::Access)?;
+    /// `invalid-api-key`, `missing-token`, `invalid-token`, `token-expired`, `too-many-requests`,
+    /// `tenant-mismatch`.
+    pub async fn caller(&self, request: &Request) -> Result<Caller, Problem> {
+        let tenant = self.keyed(request).await?;
+        let claims = self.keys.read(bearer(request.headers())?, Use::Access)?;
+        let name = String::from(claims.sub.clone());
+        Visit::of(request)?.admit(name, None).await?;
         let (place, role) = match tenant {
             // Everybody who is signed in may read the template.
             None => (Place::Template, Role::Viewer),

@@ -8,6 +8,7 @@ use crate::auth::{Auth, rights};
 use crate::data::Spine;
 use crate::data::run::Keep;
 use crate::edge::headers::{joined, one, part, prefers};
+use crate::edge::visit::Visit;
 use crate::problem::{Kind, Problem};
 use poem::http::{Method, StatusCode, header};
 use poem::{Endpoint, Request, Response, Result};
@@ -37,7 +38,7 @@ impl Graphql {
     async fn answer(&self, request: &Request, body: &[u8]) -> Result<Response, Problem> {
         let auth = part::<Arc<Auth>>(request)?;
         let spine = part::<Arc<Spine>>(request)?;
-        let caller = auth.caller(request.headers()).await?;
+        let caller = auth.caller(request).await?;
         let (identity, mode) = rights::place(&caller, auth.tenants())?;
         let rules = rights::rules(&caller);
         if request.method() != Method::POST {
@@ -61,6 +62,7 @@ impl Graphql {
             identity: &identity,
             rules: &rules,
             keep,
+            visit: Visit::of(request)?,
         };
         let outcome = execute(on, envelope).await?;
         faults::log(&outcome.faults);

@@ -53,7 +53,7 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
     if query.split('&').any(named) {
         return Err(Kind::QueryTokenDisabled.into());
     }
-    let caller = auth.caller(request.headers()).await?;
+    let caller = auth.caller(request).await?;
     let desk = Desk::of(request, &caller)?;
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Err(Problem::new(Kind::MethodNotAllowed)

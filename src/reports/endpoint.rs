@@ -163,7 +163,7 @@ impl<'a> Desk<'a> {
 
 async fn answer(request: &Request) -> Result<Response, Problem> {
     let auth = part::<Arc<Auth>>(request)?;
-    let caller = auth.caller(request.headers()).await?;
+    let caller = auth.caller(request).await?;
     let desk = Desk::of(request, &caller)?;
     let path = request.original_uri().path();
     let rest = path.strip_prefix(PATH).unwrap_or_default();

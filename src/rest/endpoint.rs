@@ -34,7 +34,7 @@ impl Endpoint for Rest {
 async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
     let auth = part::<Arc<Auth>>(request)?;
     let spine = part::<Arc<Spine>>(request)?;
-    let caller = auth.caller(request.headers()).await?;
+    let caller = auth.caller(request).await?;
     let (identity, mode) = rights::place(&caller, auth.tenants())?;
     let rules = rights::rules(&caller);
     let uri = request.original_uri();

@@ -38,7 +38,7 @@ impl Endpoint for Sql {
 
 async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
     let auth = part::<Arc<Auth>>(request)?;
-    let caller = auth.caller(request.headers()).await?;
+    let caller = auth.caller(request).await?;
     if request.method() != Method::POST {
         return Err(Problem::new(Kind::MethodNotAllowed)
             .detail("This address takes POST.")
