@@ -9,7 +9,7 @@ use poem::{Endpoint, EndpointExt as _, Response, Route, get, handler, http::head
 use poem_openapi::OpenApiService;
 use sea_orm::DatabaseConnection;
 use tenants::{Credentials, Limits, Tenants};
-use tokio::task::JoinHandle;
+use tokio::{sync::Mutex, task::JoinHandle};
 
 use crate::{
     accounts::AccountsApi,
@@ -130,6 +130,7 @@ impl App {
             tenants: tenants.clone(),
             template,
             metrics: Arc::clone(&metrics),
+            ready: Mutex::default(),
         };
         Ok(Arc::new(Self {
             db,

@@ -140,7 +140,7 @@ mod tests {
             format!("q={TOKEN}"),
             format!("q={}", TOKEN.to_uppercase()),
             format!("{TOKEN}=1"),
-            format!("{TOKEN}"),
+            TOKEN.to_owned(),
             format!("q=%64ba_{}", &TOKEN[4..]),
             "filter=password:0123456789abcdef".to_owned(),
             "filter[password.eq]=0123456789abcdef".to_owned(),
