@@ -14,7 +14,7 @@ use tokio::{sync::Mutex, task::JoinHandle};
 use crate::{
     accounts::AccountsApi,
     audit::Audit,
-    auth::{Auth, jwt::Keys, operations::AuthApi, password, session},
+    auth::{Auth, jwt::Keys, operations::AuthApi, password, session, tokens::Tokens},
     config::Settings,
     data::{MakeSecret, Spine},
     databases::{self, Databases},
@@ -32,6 +32,7 @@ use crate::{
     rest, sql,
     template::Template,
     tenancy::{Tenancy, certificate::Seal, operations::TenantApi, spares::Stock},
+    tokens::{self, Test, TokensApi},
 };
 
 /// How often what has expired is removed.
@@ -103,6 +104,8 @@ impl App {
             directory.clone(),
             tenants.clone(),
             Keys::new(&secrets.jwt),
+            Tokens::new(db.clone(), &secrets.server),
+            settings.query_tokens,
         );
         let tenancy = Tenancy::new(
             db.clone(),
@@ -172,6 +175,7 @@ impl App {
                 app.tenants.keep_guard(),
                 app.tenancy.keep_quota(app.quota),
                 app.audit.keep(),
+                app.auth.tokens().keep_writing_down(),
             );
         })
     }
@@ -211,6 +215,7 @@ pub fn routes(
         .at("/api_docs/problems.md", get(problems::plain))
         .at("/openapi.json", get(openapi.data(document.to_string())))
         .at(sql::PATH, sql::Sql)
+        .at(tokens::PATH, Test)
         .nest_no_strip(reports::PATH, Reports)
         .at(graphql::PATH, Graphql::new(public_url))
         .nest_no_strip(rest::BASE, rest::Rest)
@@ -231,9 +236,26 @@ pub fn routes(
 }
 
 /// The platform's own calls.
-pub fn service() -> OpenApiService<(AccountsApi, TenantApi, AuthApi, ReportsApi, LogsApi), ()> {
+pub fn service() -> OpenApiService<
+    (
+        AccountsApi,
+        TenantApi,
+        AuthApi,
+        TokensApi,
+        ReportsApi,
+        LogsApi,
+    ),
+    (),
+> {
     OpenApiService::new(
-        (AccountsApi, TenantApi, AuthApi, ReportsApi, LogsApi),
+        (
+            AccountsApi,
+            TenantApi,
+            AuthApi,
+            TokensApi,
+            ReportsApi,
+            LogsApi,
+        ),
         "Sandlot",
         env!("CARGO_PKG_VERSION"),
     )

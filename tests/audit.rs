@@ -52,6 +52,20 @@ async fn every_call_is_written_down_without_bodies_and_secrets() {
     from.get("/api/v1/clients/999999?fields=name")
         .await
         .expect(404);
+    let token = json!({"name": "audited", "scopes": ["tables"]});
+    let token = tenant
+        .admin
+        .post("/api/tokens", &token)
+        .await
+        .expect(201)
+        .json();
+    let bearer = token["token"].as_str().unwrap();
+    server
+        .client
+        .bearer(bearer)
+        .get("/api/v1/leads/1")
+        .await
+        .expect(200);
     // Whoever has the key and no right is seen too.
     let failed = json!({"email": tenant.email, "password": "not this one"});
     tenant
@@ -61,12 +75,20 @@ async fn every_call_is_written_down_without_bodies_and_secrets() {
         .expect(401);
 
     let page = until(&tenant.admin, "?per_page=1000", |page| {
-        holds(page, "/api/v1/clients/999999") && holds(page, "/api/auth/token")
+        holds(page, "/api/v1/clients/999999") && holds(page, "/api/v1/leads/1")
     })
     .await;
     let text = page.to_string();
+    let by_token = format!("?token_id={}", token["id"]);
+    let by_token = until(&tenant.admin, &by_token, |_| true).await;
+    assert_eq!(paths(&by_token), ["/api/v1/leads/1"]);
+    assert_eq!(
+        by_token["data"][0]["caller"],
+        json!({"kind": "token", "id": token["id"].to_string()})
+    );
     for gone in [
         &secret[4..],
+        &bearer[4..],
         "Zebra",
         "not this one",
         PASSWORD,

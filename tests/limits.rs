@@ -116,6 +116,30 @@ async fn a_caller_gets_their_limit_from_wherever_they_call() {
 }
 
 #[tokio::test]
+async fn a_token_has_a_limit_of_its_own() {
+    let server = Server::start_with(&["--token-rate=8"]).await;
+    let tenant = server.tenant("tokens").await;
+    let make = async |more: serde_json::Value| {
+        let mut token = json!({"name": "limited", "scopes": ["tables"]});
+        let more = more.as_object().unwrap().clone();
+        token.as_object_mut().unwrap().extend(more);
+        let made = tenant.admin.post("/api/tokens", &token).await.expect(201);
+        server.client.bearer(made.json()["token"].as_str().unwrap())
+    };
+    let tight = make(json!({"rate_limit": 3})).await;
+    let plain = make(json!({})).await;
+    assert_eq!(granted(&tight, "/api/v1/clients/1", 6).await, 3);
+    assert_eq!(granted(&plain, "/api/v1/clients/1", 10).await, 8);
+    let refused = tight.get("/api/v1/clients/1").await;
+    assert_eq!(refused.header("ratelimit-policy"), "\"caller\";q=3;w=60");
+    refused.problem(429, "too-many-requests");
+    // What a stranger does without the token is not drawn from it.
+    let stranger = server.client.bearer(&format!("dba_{}", "0".repeat(48)));
+    let answer = stranger.get("/api/v1/clients/1").await;
+    answer.problem(401, "invalid-token");
+}
+
+#[tokio::test]
 async fn passwords_and_registrations_are_limited_more_tightly() {
     let server = Server::start_with(&[
         "--ip-rate=100",

@@ -28,3 +28,4 @@ mod strangers;
 mod template;
 mod template_load;
 mod tidy;
+mod tokens;

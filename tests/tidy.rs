@@ -28,7 +28,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("spine", &["data", "listing", "template", "auth", "tenancy"]),
     (
         "surfaces",
-        &["rest", "graphql", "reports", "sql", "logs", "accounts"],
+        &[
+            "rest", "graphql", "reports", "sql", "tokens", "logs", "accounts",
+        ],
     ),
     (
         "top",

@@ -1,18 +1,16 @@
 //! Credentials in, [`caller::Caller`] out; signing in, refreshing, signing out.
+//!
+//! [`Auth::caller`] is the one door: an access token (JWT) or an API token, as [`present`] says.
 
 use std::sync::Arc;
 
 use chrono::Utc;
-use poem::{
-    Request,
-    http::{HeaderMap, header},
-};
+use poem::http::HeaderMap;
 use sea_orm::DatabaseConnection;
 use tenants::{Identity, Tenants};
 
 use crate::{
     directory::{Directory, account, tenant},
-    edge::visit::Visit,
     problem::{Kind, Problem},
 };
 
@@ -21,12 +19,15 @@ pub mod extract;
 pub mod jwt;
 pub mod operations;
 pub mod password;
+pub mod present;
 pub mod rights;
 pub mod session;
+pub mod tokens;
 pub mod users;
 
-use caller::{Caller, Place, Role, Who};
+use caller::{Caller, Role, Who};
 use jwt::{Keys, Use};
+use tokens::Tokens;
 use users::{By, User};
 
 /// Checks credentials and keeps sessions.
@@ -35,6 +36,9 @@ pub struct Auth {
     directory: Directory,
     tenants: Tenants,
     keys: Keys,
+    tokens: Tokens,
+    /// Whether tokens may come in the address.
+    query_tokens: bool,
 }
 
 /// What a sign-in gives: two compact JWTs.
@@ -46,13 +50,24 @@ pub struct Pair {
 }
 
 impl Auth {
-    /// Credentials are checked with `keys` against the given databases.
-    pub fn new(db: DatabaseConnection, directory: Directory, tenants: Tenants, keys: Keys) -> Self {
+    /// Credentials are checked with `keys` and `tokens` against the given databases.
+    ///
+    /// `query_tokens` is whether API tokens may come in the address, as `?token=`.
+    pub fn new(
+        db: DatabaseConnection,
+        directory: Directory,
+        tenants: Tenants,
+        keys: Keys,
+        tokens: Tokens,
+        query_tokens: bool,
+    ) -> Self {
         Self {
             db,
             directory,
             tenants,
             keys,
+            tokens,
+            query_tokens,
         }
     }
 
@@ -60,8 +75,8 @@ impl Auth {
     ///
     /// # Errors
     /// `invalid-api-key` if no tenant has the key.
-    pub async fn keyed(&self, request: &Request) -> Result<Option<Arc<tenant::Model>>, Problem> {
-        let mut keys = request.headers().get_all("api-key").iter();
+    pub async fn keyed(&self, headers: &HeaderMap) -> Result<Option<Arc<tenant::Model>>, Problem> {
+        let mut keys = headers.get_all("api-key").iter();
         let Some(key) = keys.next() else {
             return Ok(None);
         };
@@ -74,35 +89,7 @@ impl Auth {
         if tenant.status == tenant::Status::Deleting {
             return Err(unknown());
         }
-        Visit::of(request)?.note_tenant(tenant.id);
         Ok(Some(tenant))
-    }
-
-    /// Who asks, and where: the access token says who, the `Api-Key` where. The request is drawn
-    /// from the caller's limit.
-    ///
-    /// # Errors
-    /// `invalid-api-key`, `missing-token`, `invalid-token`, `token-expired`, `too-many-requests`,
-    /// `tenant-mismatch`.
-    pub async fn caller(&self, request: &Request) -> Result<Caller, Problem> {
-        let tenant = self.keyed(request).await?;
-        let claims = self.keys.read(bearer(request.headers())?, Use::Access)?;
-        let name = String::from(claims.sub.clone());
-        Visit::of(request)?.admit(name, None).await?;
-        let (place, role) = match tenant {
-            // Everybody who is signed in may read the template.
-            None => (Place::Template, Role::Viewer),
-            Some(tenant) => {
-                let role = self.role_at(&claims.sub, claims.role, &tenant)?;
-                (Place::Tenant(tenant), role)
-            }
-        };
-        Ok(Caller {
-            who: claims.sub,
-            place,
-            role,
-            family: claims.fam,
-        })
     }
 
     fn role_at(&self, who: &Who, role: Option<Role>, at: &tenant::Model) -> Result<Role, Problem> {
@@ -200,6 +187,11 @@ impl Auth {
         &self.directory
     }
 
+    /// The API tokens of all tenants.
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
     /// The tenants, to work as one of them.
     pub fn tenants(&self) -> &Tenants {
         &self.tenants
@@ -213,6 +205,8 @@ impl Auth {
                 let (_, user) = self.user(*tenant, id).await?;
                 Ok(Some(user.role))
             }
+            // No session is opened for an API token.
+            Who::Token { .. } => Err(Kind::InvalidToken.into()),
         }
     }
 
@@ -266,21 +260,4 @@ fn who(tenant: &tenant::Model, user: &User) -> Who {
         tenant: tenant.id,
         id: user.id.clone(),
     }
-}
-
-/// The credential of the `Authorization` header (RFC 6750, 2.1).
-fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let value = values.next().ok_or(Kind::MissingToken)?;
-    if values.next().is_some() {
-        return Err(
-            Problem::new(Kind::InvalidToken).detail("There is more than one Authorization.")
-        );
-    }
-    let value = value.to_str().map_err(|_| Kind::InvalidToken)?;
-    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-    if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
-        return Err(Kind::MissingToken.into());
-    }
-    Ok(token.trim())
 }

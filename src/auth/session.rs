@@ -55,6 +55,9 @@ pub async fn open(
     let (tenant_id, account_id, user_id) = match who {
         Who::Account { id } => (None, Some(*id), None),
         Who::User { tenant, id } => (Some(*tenant), None, Some(id.clone())),
+        Who::Token { .. } => {
+            return Err(Problem::new(Kind::InternalError).because("an API token signs nobody in"));
+        }
     };
     Entity::insert(ActiveModel {
         family: Set(family.clone()),

@@ -183,7 +183,7 @@ impl Filters {
             and("caller = ?", format!("user:{tenant}:{user}").into());
         }
         if let Some(token) = self.token {
-            and("caller = ?", format!("token:{token}").into());
+            and("caller = ?", format!("token:{tenant}:{token}").into());
         }
         (text, values)
     }
@@ -255,7 +255,7 @@ fn call(row: &QueryResult, tenant: &tenant::Model) -> Result<Call, sea_orm::DbEr
 fn who(caller: &str, tenant: &tenant::Model) -> Who {
     let (kind, id) = caller.split_once(':').unwrap_or((caller, ""));
     let id = match kind {
-        "user" => id
+        "user" | "token" => id
             .split_once(':')
             .filter(|(of, _)| *of == tenant.id.to_string())
             .map(|(_, id)| id),

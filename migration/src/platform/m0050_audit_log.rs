@@ -38,7 +38,7 @@ create table audit_log (
 alter sequence audit_log_id_seq owned by audit_log.id;
 create index audit_log_tenant_idx on audit_log (tenant_id, at desc, id desc);
 comment on table audit_log is 'API calls; the server makes a partition for each day ahead and drops old ones';
-comment on column audit_log.caller is 'account:ID, user:TENANT:ID or token:ID; null if nobody became known';
+comment on column audit_log.caller is 'account:ID, user:TENANT:ID or token:TENANT:ID; null if nobody became known';
 comment on column audit_log.query is 'Query string, secrets left out';
 comment on column audit_log.ms is 'Milliseconds from the request to its answer';
 "#;
