@@ -4,6 +4,7 @@
 mod harness;
 
 mod accounts;
+mod audit;
 mod auth;
 mod certificate;
 mod check;
@@ -17,6 +18,8 @@ mod huge;
 mod injection;
 mod isolation;
 mod moving;
+mod limits;
+mod limits_redis;
 mod problems;
 mod quota;
 mod reference;

@@ -14,7 +14,7 @@ use poem::{
 
 use crate::{
     directory::tenant,
-    edge::{Sent, headers::client_address},
+    edge::{Sent, headers::client_address, visit::Visit},
     problem::{Kind, Problem},
 };
 
@@ -34,9 +34,11 @@ const PARAMETER: &str = "token";
 
 impl Auth {
     /// Who asks, and where: the credential says who, the `Api-Key` where. An API token says both.
+    /// Once they are known, the request is drawn from their limit.
     ///
     /// # Errors
-    /// `invalid-api-key`, `missing-token`, `invalid-token`, `token-expired`, `tenant-mismatch`;
+    /// `invalid-api-key`, `missing-token`, `invalid-token`, `token-expired`, `too-many-requests`,
+    /// `tenant-mismatch`;
     /// for API tokens also `query-token-disabled`, `embed-type-required`, `invalid-signature`,
     /// `ip-not-allowed`, `domain-not-allowed`.
     pub async fn caller(&self, request: &Request) -> Result<Caller, Problem> {
@@ -55,7 +57,11 @@ impl Auth {
 
     async fn caller_in(&self, request: &Request, framed: bool) -> Result<Caller, Problem> {
         let headers = request.headers();
+        let visit = Visit::of(request)?;
         let tenant = self.keyed(headers).await?;
+        if let Some(tenant) = &tenant {
+            visit.note_tenant(tenant.id);
+        }
         let query = request.original_uri().query().unwrap_or_default();
         let text = match in_address(query) {
             None => bearer(headers)?,
@@ -73,6 +79,7 @@ impl Auth {
             return self.token_caller(request, text, Way::Header, tenant).await;
         }
         let claims = self.keys.read(text, Use::Access)?;
+        visit.admit(claims.sub.clone().into(), None).await?;
         let (place, role) = match tenant {
             // Everybody who is signed in may read the template.
             None => (Place::Template, Role::Viewer),
@@ -98,6 +105,7 @@ impl Auth {
         way: Way,
         keyed: Option<Arc<tenant::Model>>,
     ) -> Result<Caller, Problem> {
+        let visit = Visit::of(request)?;
         let known = self.tokens.find(text).await?.ok_or(Kind::InvalidToken)?;
         let token = known.token;
         let now = Utc::now();
@@ -137,12 +145,15 @@ impl Auth {
                 .filter(|tenant| tenant.status != tenant::Status::Deleting)
                 .ok_or(Kind::InvalidToken)?,
         };
+        let who = Who::Token {
+            tenant: tenant.id,
+            id: token.id,
+        };
+        visit.note_tenant(tenant.id);
+        visit.admit(who.clone().into(), token.rate_limit).await?;
         self.tokens.used(token.id, now);
         Ok(Caller {
-            who: Who::Token {
-                tenant: tenant.id,
-                id: token.id,
-            },
+            who,
             place: Place::Tenant(tenant),
             role: if token.writes() {
                 Role::Editor

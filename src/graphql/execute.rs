@@ -16,6 +16,7 @@ use crate::data::request::Request;
 use crate::data::rows::Format;
 use crate::data::run::Keep;
 use crate::data::{self, Answer, Ask, Spine};
+use crate::edge::visit::Visit;
 use crate::problem::{Kind, Problem};
 use apollo_compiler::executable::Operation;
 use apollo_compiler::response::JsonMap;
@@ -42,6 +43,8 @@ pub struct On<'a> {
     pub keep: Keep,
     /// What a mutation is called by, if it is to be made once, and what its answer is to HTTP.
     pub once: Option<(&'a Replay, Render<'a>)>,
+    /// Where what the operation costs is drawn.
+    pub visit: &'a Visit,
 }
 
 /// What an outcome is to HTTP.
@@ -69,7 +72,8 @@ struct Ready {
 /// Executes an operation.
 ///
 /// # Errors
-/// A problem that is no fault of the operation's: the database is out of reach.
+/// A problem that is no fault of the operation's: the database is out of reach, or the operation
+/// asks for more than the caller's limit has left.
 pub async fn execute(on: On<'_>, envelope: Envelope) -> Result<Outcome, Problem> {
     let ready = match known(on, &envelope.query).await? {
         Some(ready) => ready,
@@ -82,6 +86,8 @@ pub async fn execute(on: On<'_>, envelope: Envelope) -> Result<Outcome, Problem>
     let name = envelope.operation;
     match compile(&ready, envelope.variables, name.as_deref()) {
         Ok(mut compiled) => {
+            // A field at the top is one statement, and draws what a call of its own would.
+            on.visit.charge(compiled.steps.len()).await?;
             let asked = compiled.variables.take();
             let introspected = match asked {
                 Some(variables) => introspect(ready, name, variables).await?,
