@@ -38,7 +38,7 @@
 //! - `src/`: [`config`] every setting, [`problem`] every error, [`postgres`] the own PostgreSQL,
 //!   [`databases`] and [`platform`] where the two databases are, [`directory`] who is known,
 //!   [`edge`], [`auth`], [`template`], [`tenancy`], [`data`] the spine, [`listing`] what lists
-//!   in addresses mean, [`rest`], [`graphql`], [`reports`], [`sql`] and [`accounts`] the surfaces,
+//!   in addresses mean, [`rest`], [`graphql`], [`reports`], [`sql`], [`exports`] and [`accounts`] the surfaces,
 //!   [`reference`](mod@reference) generated pages, [`front`] and [`health`] plain pages, [`check`] the walls tried,
 //!   [`operate`] the operator's commands, [`app`] and [`serve`] all of it together.
 //! - `tests/`: one binary over a real PostgreSQL; `tests/tidy.rs` holds the rules about the code.
@@ -78,6 +78,7 @@ pub mod data;
 pub mod databases;
 pub mod directory;
 pub mod edge;
+pub mod exports;
 pub mod failure;
 pub mod front;
 pub mod graphql;

@@ -9,6 +9,7 @@ mod certificate;
 mod check;
 mod corpus;
 mod crud;
+mod exports;
 mod fairness;
 mod graphql;
 mod graphql_limits;

@@ -26,7 +26,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("spine", &["data", "listing", "template", "auth", "tenancy"]),
     (
         "surfaces",
-        &["rest", "graphql", "reports", "sql", "accounts"],
+        &["rest", "graphql", "reports", "sql", "exports", "accounts"],
     ),
     (
         "top",
