@@ -5,7 +5,13 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use chrono::{TimeDelta, Utc};
 use migration::MigratorTrait as _;
-use poem::{Endpoint, EndpointExt as _, Response, Route, get, handler, http::header, web::Data};
+use poem::{
+    Endpoint, EndpointExt as _, Request, Response, Route,
+    endpoint::{DynEndpoint, ToDynEndpoint},
+    get, handler,
+    http::header,
+    web::Data,
+};
 use poem_openapi::OpenApiService;
 use sea_orm::DatabaseConnection;
 use tenants::{Credentials, Limits, Tenants};
@@ -13,7 +19,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     accounts::AccountsApi,
-    auth::{Auth, jwt::Keys, operations::AuthApi, password, session},
+    auth::{Auth, jwt::Keys, operations::AuthApi, password, session, tokens::Tokens},
     config::Settings,
     data::{MakeSecret, Spine},
     databases::{self, Databases},
@@ -26,6 +32,7 @@ use crate::{
     front,
     graphql::{self, Graphql},
     health::{self, Health},
+    panel::Panel,
     platform::{self, Secrets},
     problem::{Kind, Problem},
     reference::problems::{self, PublicUrl},
@@ -33,6 +40,7 @@ use crate::{
     rest, sql,
     template::Template,
     tenancy::{Tenancy, certificate::Seal, operations::TenantApi, spares::Stock},
+    tokens::{self, Test, TokensApi},
 };
 
 /// How often what has expired is removed.
@@ -100,6 +108,8 @@ impl App {
             directory.clone(),
             tenants.clone(),
             Keys::new(&secrets.jwt),
+            Tokens::new(db.clone(), &secrets.server),
+            settings.query_tokens,
         );
         let tenancy = Tenancy::new(
             db.clone(),
@@ -157,6 +167,7 @@ impl App {
                 app.keep_sweeping(),
                 app.tenants.keep_guard(),
                 app.tenancy.keep_quota(app.quota),
+                app.auth.tokens().keep_writing_down(),
             );
         })
     }
@@ -180,8 +191,36 @@ impl App {
     }
 }
 
+/// The whole server: pages for people, and the API, which the pages call like everybody else.
+pub struct Routes {
+    panel: Panel,
+    api: Arc<dyn DynEndpoint<Output = Response>>,
+}
+
+impl Endpoint for Routes {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        if Panel::has(request.original_uri().path()) {
+            self.panel.call(request).await
+        } else {
+            self.api.call(request).await
+        }
+    }
+}
+
 /// All routes.
-pub fn routes(
+pub fn routes(app: &Arc<App>, public_url: &str, document: &serde_json::Value) -> Routes {
+    let api: Arc<dyn DynEndpoint<Output = Response>> =
+        Arc::new(ToDynEndpoint(api(app, public_url, document)));
+    Routes {
+        panel: Panel::new(Arc::clone(&api), Arc::clone(&app.auth), public_url),
+        api,
+    }
+}
+
+/// All routes but the panel's.
+fn api(
     app: &Arc<App>,
     public_url: &str,
     document: &serde_json::Value,
@@ -194,6 +233,7 @@ pub fn routes(
         });
     routes
         .at("/", get(front::landing))
+        .at("/docs/instructions", get(front::instructions))
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/metrics", get(health::metrics))
@@ -201,6 +241,7 @@ pub fn routes(
         .at("/api_docs/problems.md", get(problems::plain))
         .at("/openapi.json", get(openapi.data(document.to_string())))
         .at(sql::PATH, sql::Sql)
+        .at(tokens::PATH, Test)
         .nest_no_strip(reports::PATH, Reports)
         .at(graphql::PATH, Graphql::new(public_url))
         .nest_no_strip(rest::BASE, rest::Rest)
@@ -248,9 +289,9 @@ fn beside_exports(app: &App) -> exports::Beside {
 }
 
 /// The platform's own calls.
-pub fn service() -> OpenApiService<(AccountsApi, TenantApi, AuthApi, ReportsApi), ()> {
+pub fn service() -> OpenApiService<(AccountsApi, TenantApi, AuthApi, TokensApi, ReportsApi), ()> {
     OpenApiService::new(
-        (AccountsApi, TenantApi, AuthApi, ReportsApi),
+        (AccountsApi, TenantApi, AuthApi, TokensApi, ReportsApi),
         "Sandlot",
         env!("CARGO_PKG_VERSION"),
     )

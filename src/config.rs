@@ -278,6 +278,16 @@ pub struct Settings {
     )]
     pub query_limit: usize,
 
+    /// Take API tokens of kind `embed` in addresses too (`?token=`), where they end up in logs and histories
+    #[arg(
+        long,
+        env = "SANDLOT_QUERY_TOKENS",
+        action = clap::ArgAction::SetTrue,
+        value_parser = clap::builder::BoolishValueParser::new(),
+        global = true
+    )]
+    pub query_tokens: bool,
+
     /// What is logged: a level (error, warn, info, debug, trace) or tracing directives
     #[arg(
         long,

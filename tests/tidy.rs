@@ -26,7 +26,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("spine", &["data", "listing", "template", "auth", "tenancy"]),
     (
         "surfaces",
-        &["rest", "graphql", "reports", "sql", "exports", "accounts"],
+        &[
+            "rest", "graphql", "reports", "sql", "tokens", "exports", "accounts", "panel",
+        ],
     ),
     (
         "top",

@@ -49,6 +49,25 @@ pub struct Edge<E> {
     metrics: Arc<Metrics>,
 }
 
+/// The body as it was sent, beside the request: for what looks at it before a surface takes it.
+#[derive(Clone)]
+pub struct Sent(Bytes);
+
+impl Sent {
+    /// The bytes of a request that one part of the server makes of another.
+    pub fn new(body: Bytes) -> Self {
+        Self(body)
+    }
+
+    /// The bytes of a request's body.
+    ///
+    /// # Errors
+    /// `unauthorized` if they are not there, which is a fault of the server.
+    pub fn of(request: &Request) -> Result<&[u8], Problem> {
+        headers::part::<Self>(request).map(|sent| &sent.0[..])
+    }
+}
+
 /// Who is on the other side of a socket, and which of our addresses they reached.
 #[derive(Clone)]
 pub struct Peer {
@@ -130,7 +149,9 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
             peer.remote,
             poem::http::uri::Scheme::HTTP,
         ));
+        let sent = Sent(body.clone());
         let mut request = Request::from_parts(parts, Body::from_bytes(body));
+        request.set_data(sent);
         request.set_data(id.clone());
         // The statement's own watchdog ends sooner; this catches what is stuck elsewhere.
         let answer = AssertUnwindSafe(self.routes.call(request)).catch_unwind();
@@ -211,15 +232,20 @@ fn check_media_type(parts: &Parts, body: &Bytes) -> Result<(), Problem> {
     }
     match media_type(&parts.headers) {
         Some("application/json" | "text/csv") => Ok(()),
+        // Pages for people have forms; the API has none.
+        Some(FORM) if !parts.uri.path().starts_with("/api/") => Ok(()),
         _ => Err(Kind::UnsupportedMediaType.into()),
     }
 }
+
+/// What a form of a page is sent as.
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The `Content-Type` without its parameters.
 fn media_type(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     let essence = value.split(';').next().unwrap_or(value).trim();
-    ["application/json", "text/csv"]
+    ["application/json", "text/csv", FORM]
         .into_iter()
         .find(|known| essence.eq_ignore_ascii_case(known))
 }

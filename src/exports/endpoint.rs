@@ -15,8 +15,10 @@ use super::{
 use crate::{
     auth::{
         Auth,
-        caller::{Caller, Place, Role},
+        caller::{Caller, Place},
+        present::without_token,
         rights,
+        tokens::Scope,
     },
     data::{
         Spine,
@@ -93,7 +95,7 @@ impl Exports {
     async fn answer(&self, request: &Request) -> Result<Response, Problem> {
         let auth = part::<Arc<Auth>>(request)?;
         let spine = part::<Arc<Spine>>(request)?;
-        let caller = auth.caller(request.headers()).await?;
+        let caller = auth.caller(request).await?;
         let (identity, mode) = rights::place(&caller, auth.tenants())?;
         let rules = rights::rules(&caller);
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -101,13 +103,17 @@ impl Exports {
                 .detail("Exports are read.")
                 .header("Allow", "GET, HEAD"));
         }
-        let given = parameters(request.original_uri().query().unwrap_or_default())?;
+        let query = without_token(request.original_uri().query().unwrap_or_default());
+        let given = parameters(&query)?;
         let asked = Asked::read(&given, self.form)?;
         let tenant = match &caller.place {
             Place::Template => None,
             Place::Tenant(tenant) => Some(tenant.id),
         };
-        let published = (self.beside.reports)(tenant).await?;
+        let mut published = Vec::new();
+        if caller.needs(Scope::Views).is_ok() {
+            published = (self.beside.reports)(tenant).await?;
+        }
         let mut catalog = spine.catalog(&identity).await?;
         if asked.find(&catalog, &rules, &published).is_err() {
             catalog = spine.look_again(&identity).await?;
@@ -116,11 +122,11 @@ impl Exports {
         let mut model = Model::new(&catalog, &rules, published, subset.as_ref());
         let fields = (self.beside.graphql)(&catalog, &rules);
         let reached = |fields: &Fields| {
-            let mut resources = model.resources.iter();
+            let mut resources = model.served();
             resources.any(|resource| resource.table.name == fields.table)
         };
-        model.graphql = may_graphql(&caller).then(|| fields.into_iter().filter(reached).collect());
-        model.sql = asked.subset.is_none() && !asked.actions && may_sql(&caller);
+        model.graphql = caller.needs(Scope::Graphql).is_ok().then(|| fields.into_iter().filter(reached).collect());
+        model.sql = asked.subset.is_none() && !asked.actions && caller.tenant_for_sql().is_ok();
         let (media, file, text) = self.write(&model, &asked, &caller, request)?;
         Ok(Response::builder()
             .header(header::CONTENT_TYPE, media)
@@ -287,7 +293,7 @@ impl Asked {
                 true => Some(name.clone()),
                 false => behind()
                     .map(|report| report.view.clone())
-                    .filter(|view| known(view, true) || known(view, false)),
+                    .filter(|view| catalog.find(view).is_some()),
             };
             let Some(view) = view else {
                 return Err(invalid(
@@ -303,18 +309,12 @@ impl Asked {
 
 /// How the caller's requests are authorised.
 fn credential(caller: &Caller) -> Credential {
-    match &caller.place {
-        Place::Template => Credential::Template,
-        Place::Tenant(_) => Credential::User,
+    match (&caller.token, &caller.place) {
+        (Some(token), _) if token.hmac_secret.is_some() => Credential::Signed,
+        (Some(_), _) => Credential::Token,
+        (None, Place::Template) => Credential::Template,
+        (None, Place::Tenant(_)) => Credential::User,
     }
-}
-
-fn may_graphql(_caller: &Caller) -> bool {
-    true
-}
-
-fn may_sql(caller: &Caller) -> bool {
-    caller.tenant_as(Role::Admin).is_ok()
 }
 
 #[cfg(test)]

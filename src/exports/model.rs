@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     data::{
         catalog::{Catalog, Table},
-        plan::Rules,
+        plan::{Reach, Rules},
     },
     listing::{self, words::encode},
 };
@@ -44,6 +44,8 @@ pub struct Resource<'a> {
     pub name: String,
     /// Positions of the columns that the caller sees.
     pub columns: Vec<usize>,
+    /// Whether it has addresses of its own: what only a report reads may have none.
+    pub served: bool,
     /// Members of bodies that are not columns.
     pub secrets: Vec<&'a str>,
     /// Whether rows can be made.
@@ -118,28 +120,39 @@ impl<'a> Model<'a> {
         published: Vec<Published>,
         subset: Option<&Subset>,
     ) -> Self {
-        let within =
-            |table: &Table| rules.sees(table) && subset.is_none_or(|subset| subset.holds(table));
-        let resources: Vec<Resource<'a>> = catalog
+        let wanted = |table: &Table| subset.is_none_or(|subset| subset.holds(table));
+        let mut resources: Vec<Resource<'a>> = catalog
             .tables
             .iter()
             .enumerate()
-            .filter(|(_, table)| within(table))
+            .filter(|(_, table)| rules.sees(table) && wanted(table))
             .map(|(position, table)| resource(rules, table, position))
             .collect();
-        let reports = published
-            .into_iter()
-            .filter_map(|report| {
-                let view = catalog.table(&report.view).filter(|view| within(view))?;
-                Some(Report {
-                    name: identifier(&report.slug),
-                    slug: report.slug,
-                    title: report.title,
-                    columns: visible(rules, view),
-                    view,
-                })
-            })
-            .collect();
+        let mut reports = Vec::new();
+        for report in published {
+            let Some(position) = catalog.find(&report.view) else {
+                continue;
+            };
+            let view = &catalog.tables[position];
+            let listed = matches!(&rules.views, Reach::Only(names) if names.contains(&report.slug));
+            if !wanted(view) || !(rules.sees(view) || listed) {
+                continue;
+            }
+            if resources.iter().all(|known| known.position != position) {
+                // A token's list may name the report alone, and not the view behind it.
+                let mut behind = resource(rules, view, position);
+                (behind.served, behind.creates) = (false, false);
+                (behind.updates, behind.deletes) = (false, false);
+                resources.push(behind);
+            }
+            reports.push(Report {
+                name: identifier(&report.slug),
+                slug: report.slug,
+                title: report.title,
+                columns: visible(rules, view),
+                view,
+            });
+        }
         Self {
             catalog,
             rules,
@@ -153,9 +166,13 @@ impl<'a> Model<'a> {
 
     /// The resource at a position of the catalog.
     pub fn at(&self, position: usize) -> Option<&Resource<'a>> {
-        self.resources
-            .iter()
+        self.served()
             .find(|resource| resource.position == position)
+    }
+
+    /// The resources with addresses of their own.
+    pub fn served(&self) -> impl Iterator<Item = &Resource<'a>> {
+        self.resources.iter().filter(|resource| resource.served)
     }
 }
 
@@ -182,6 +199,7 @@ fn resource<'a>(rules: &'a Rules, table: &'a Table, position: usize) -> Resource
         path: listing::address("", &table.name),
         name: identifier(&table.name),
         columns: visible(rules, table),
+        served: true,
         secrets: special
             .into_iter()
             .flat_map(|special| &special.secrets)

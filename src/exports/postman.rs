@@ -22,8 +22,7 @@ pub fn collection(model: &Model<'_>, public_url: &str, api_key: Option<&str>) ->
         key: api_key.is_some(),
     };
     let resources: Node = model
-        .resources
-        .iter()
+        .served()
         .map(|resource| folder(resource.noun(), it.resource(model, resource)))
         .collect();
     let reports: Node = model

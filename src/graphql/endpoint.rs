@@ -4,6 +4,7 @@ use super::envelope;
 use super::execute::{On, Outcome, execute};
 use super::faults;
 use super::schema::Schemas;
+use crate::auth::tokens::Scope;
 use crate::auth::{Auth, rights};
 use crate::data::Spine;
 use crate::data::run::Keep;
@@ -37,7 +38,8 @@ impl Graphql {
     async fn answer(&self, request: &Request, body: &[u8]) -> Result<Response, Problem> {
         let auth = part::<Arc<Auth>>(request)?;
         let spine = part::<Arc<Spine>>(request)?;
-        let caller = auth.caller(request.headers()).await?;
+        let caller = auth.caller(request).await?;
+        caller.needs(Scope::Graphql)?;
         let (identity, mode) = rights::place(&caller, auth.tenants())?;
         let rules = rights::rules(&caller);
         if request.method() != Method::POST {

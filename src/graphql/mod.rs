@@ -14,6 +14,7 @@
 
 mod arguments;
 mod compile;
+mod documents;
 mod endpoint;
 mod envelope;
 mod execute;

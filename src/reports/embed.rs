@@ -49,12 +49,8 @@ impl Endpoint for Embed {
 async fn answer(request: &Request) -> Result<Response, Problem> {
     let query = request.original_uri().query().unwrap_or_default();
     let auth = part::<Arc<Auth>>(request)?;
-    let named = |part: &str| part.split('=').next().is_some_and(|name| name == "token");
-    if query.split('&').any(named) {
-        return Err(Kind::QueryTokenDisabled.into());
-    }
-    let caller = auth.caller(request.headers()).await?;
-    let desk = Desk::of(request, &caller)?;
+    let caller = auth.caller(request).await?;
+    let desk = Desk::of(request, &caller).await?;
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Err(Problem::new(Kind::MethodNotAllowed)
             .detail("This page is read.")

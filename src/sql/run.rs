@@ -12,7 +12,7 @@ use tokio_postgres::{Client, IsolationLevel, Portal, Row, Transaction};
 use crate::{
     data::{
         rows::Raw,
-        run::{Keep, Text},
+        run::{Keep, MAX_ANSWER, Text},
     },
     problem::{Kind, Problem},
 };
@@ -75,12 +75,17 @@ pub async fn run(
     let mut shift = 0;
     let work = work(client, (&identity.schema, access), ask, keep, &mut shift);
     let outcome = watch.run(limit, work).await;
+    let exceeded = lease.is_exceeded();
     lease.finish_raw();
     match outcome {
         Ok(outcome) => Ok(Outcome {
             runtime: started.elapsed(),
             ..outcome
         }),
+        Err(_) if exceeded => Err(Problem::new(Kind::BadRequest).detail(format!(
+            "A row, or something else that the statement says, is more than {} MB.",
+            MAX_ANSWER >> 20
+        ))),
         Err(failure) => Err(failure.problem(shift)),
     }
 }

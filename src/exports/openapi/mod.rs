@@ -194,7 +194,7 @@ fn security(style: &Style) -> Node {
 
 fn tags(model: &Model<'_>) -> Node {
     let mut tags: Vec<Node> = Vec::new();
-    for resource in &model.resources {
+    for resource in model.served() {
         let mut tag = map! { "name" => resource.noun() };
         if let Some(comment) = &resource.table.comment {
             tag.put("description", brief(comment, SUMMARY));
@@ -218,8 +218,7 @@ fn tags(model: &Model<'_>) -> Node {
         // A table may have the name; its tag then serves both.
         if there
             && model
-                .resources
-                .iter()
+                .served()
                 .all(|resource| resource.noun() != name)
         {
             tags.push(map! { "name" => name, "description" => description });

@@ -4,6 +4,7 @@ use super::super::{
     model::{Model, Report, Resource, report_path},
     tree::{Node, list, map},
 };
+use crate::data::plan::Reach;
 use super::{
     SUMMARY, Style,
     answers::{Does, Used, envelope, good, responses},
@@ -18,7 +19,7 @@ pub fn paths(model: &Model<'_>, style: &Style) -> (Node, Used) {
     if model.whole && !style.actions {
         it.index(&mut paths, &mut used);
     }
-    for resource in &model.resources {
+    for resource in model.served() {
         it.resource(&mut paths, resource, &mut used);
     }
     if model.whole && !style.actions && !model.reports.is_empty() {
@@ -308,6 +309,9 @@ impl Writer<'_, '_> {
             ("/", "index", "Tables and views within reach"),
             ("/tables", "tables", "Tables within reach"),
         ] {
+            if id == "tables" && matches!(self.model.rules.tables, Reach::Nothing(_)) {
+                continue;
+            }
             paths.push((path.to_owned(), self.entries(id, summary, "API", used)));
         }
     }
