@@ -26,6 +26,10 @@ use crate::{
     databases::{self, Databases},
     directory::Directory,
     edge::metrics::Metrics,
+    exports::{
+        self, Exports,
+        model::{Fields, Published},
+    },
     front,
     graphql::{self, Graphql},
     health::{self, Health},
@@ -245,7 +249,13 @@ fn api(
     public_url: &str,
     document: &serde_json::Value,
 ) -> impl Endpoint<Output = Response> + 'static {
-    Route::new()
+    let exports = Exports::all(public_url, &beside_exports(app));
+    let routes = exports
+        .into_iter()
+        .fold(Route::new(), |routes, (path, export)| {
+            routes.at(path, export)
+        });
+    routes
         .at("/", get(front::landing))
         .at("/docs/instructions", get(front::instructions))
         .at("/healthz", get(health::healthz))
@@ -273,6 +283,37 @@ fn api(
         })
         .data(PublicUrl(public_url.to_owned()))
         .map_to_response()
+}
+
+/// What the exports say of other surfaces.
+fn beside_exports(app: &App) -> exports::Beside {
+    let records = Records::new(app.db.clone());
+    exports::Beside {
+        reports: Arc::new(move |tenant| {
+            let records = records.clone();
+            Box::pin(async move {
+                let all = records.all(tenant).await?.into_iter();
+                let published = all.filter(|report| report.published);
+                let published = published.map(|report| Published {
+                    slug: report.slug,
+                    title: report.title,
+                    view: report.view,
+                });
+                Ok(published.collect())
+            })
+        }),
+        graphql: Arc::new(|catalog, rules| {
+            let called = graphql::called(Arc::clone(catalog), rules).into_iter();
+            let fields = called.map(|called| Fields {
+                table: called.table,
+                list: called.list,
+                create: called.create,
+                columns: called.columns,
+                enums: called.enums,
+            });
+            fields.collect()
+        }),
+    }
 }
 
 /// The platform's own calls.

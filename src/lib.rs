@@ -37,8 +37,9 @@
 //! - `migration/` (crate): the tables of both databases, one reversible file a step.
 //! - `src/`: [`config`] every setting, [`problem`] every error, [`postgres`] the own PostgreSQL,
 //!   [`databases`] and [`platform`] where the two databases are, [`directory`] who is known,
-//!   [`edge`], [`limits`], [`audit`] the log of calls, [`auth`], [`template`], [`tenancy`], [`data`] the spine, [`listing`] what lists
-//!   in addresses mean, [`rest`], [`graphql`], [`reports`], [`sql`], [`tokens`], [`logs`] and [`accounts`] the surfaces,
+//!   [`edge`], [`limits`], [`audit`] the log of calls, [`auth`], [`template`], [`tenancy`], [`data`]
+//!   the spine, [`listing`] what lists in addresses mean, [`rest`], [`graphql`], [`reports`],
+//!   [`sql`], [`tokens`], [`logs`], [`exports`], [`accounts`] and [`panel`] the surfaces,
 //!   [`reference`](mod@reference) generated pages, [`front`] and [`health`] plain pages, [`check`] the walls tried,
 //!   [`operate`] the operator's commands, [`app`] and [`serve`] all of it together.
 //! - `tests/`: one binary over a real PostgreSQL; `tests/tidy.rs` holds the rules about the code.
@@ -79,6 +80,7 @@ pub mod data;
 pub mod databases;
 pub mod directory;
 pub mod edge;
+pub mod exports;
 pub mod failure;
 pub mod front;
 pub mod graphql;

@@ -29,7 +29,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "surfaces",
         &[
-            "rest", "graphql", "reports", "sql", "tokens", "logs", "accounts", "panel",
+            "rest", "graphql", "reports", "sql", "tokens", "logs", "exports", "accounts", "panel",
         ],
     ),
     (
