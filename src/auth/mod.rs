@@ -21,6 +21,7 @@ pub mod jwt;
 pub mod operations;
 pub mod password;
 pub mod present;
+pub mod replay;
 pub mod rights;
 pub mod session;
 pub mod tokens;
