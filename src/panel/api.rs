@@ -43,6 +43,8 @@ pub struct Api<'a> {
     access: &'a str,
     /// The tenant.
     key: &'a str,
+    /// Whether what is done goes into the log.
+    noted: bool,
 }
 
 /// What came back, if it was no problem.
@@ -80,6 +82,15 @@ impl<'a> Api<'a> {
             visit,
             access,
             key,
+            noted: true,
+        }
+    }
+
+    /// The same for what only looks things up, whatever method that takes.
+    pub fn unnoted(self) -> Self {
+        Self {
+            noted: false,
+            ..self
         }
     }
 
@@ -151,7 +162,7 @@ impl<'a> Api<'a> {
             .await
             .map_err(render::problem);
         // What a page looks up is not worth a line; what it does is, as if it came from outside.
-        if method != Method::GET {
+        if self.noted && method != Method::GET {
             let status = match &outcome {
                 Ok(response) => response.status().as_u16(),
                 Err(problem) => problem.kind.status(),

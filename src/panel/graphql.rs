@@ -187,7 +187,7 @@ fn pretty(body: &[u8]) -> String {
 async fn fields(desk: &Desk<'_>) -> Vec<(&'static str, Vec<String>)> {
     let body = json!({ "query": SCHEMA });
     let Ok(reply) = desk
-        .api()
+        .api().unnoted()
         .send(Method::POST, "/api/v1/graphql", &body)
         .await
     else {

@@ -175,7 +175,7 @@ async fn sign_up_and_work_with_the_data() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sql_graphql_a_report_a_token_and_a_reset() {
-    let server = Server::start_with(&["--query-tokens=true"]).await;
+    let server = Server::start_with(&["--query-tokens"]).await;
     let tenant = server.tenant("max").await;
     let url = format!("http://{}", server.client.address);
     let Some(browser) = Browser::open(&url).await else {
