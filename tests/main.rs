@@ -4,15 +4,23 @@
 mod harness;
 
 mod accounts;
+mod audit;
 mod auth;
 mod certificate;
 mod check;
 mod corpus;
 mod crud;
+mod examples;
+mod exports;
 mod fairness;
 mod graphql;
 mod graphql_limits;
+mod huge;
+mod injection;
 mod isolation;
+mod moving;
+mod limits;
+mod limits_redis;
 mod problems;
 mod quota;
 mod reference;

@@ -14,6 +14,7 @@ use crate::{
     problem::{Kind, Problem},
 };
 
+pub mod browser;
 pub mod caller;
 pub mod extract;
 pub mod jwt;
@@ -111,15 +112,8 @@ impl Auth {
         email: &str,
         password: String,
     ) -> Result<Pair, Problem> {
-        let user = users::find(&self.tenants, &usable(tenant)?, By::Email(email)).await?;
-        let stored = user.as_ref().and_then(|user| user.password_hash.clone());
-        let right = password::verify(password, stored).await?;
-        match user {
-            Some(user) if right && user.active => {
-                self.open(&who(tenant, &user), Some(user.role)).await
-            }
-            _ => Err(Kind::InvalidCredentials.into()),
-        }
+        let user = self.user_of(tenant, email, password).await?;
+        self.open(&who(tenant, &user), Some(user.role)).await
     }
 
     /// Signs an account in.
@@ -127,15 +121,8 @@ impl Auth {
     /// # Errors
     /// `invalid-credentials`, the same in text and time for a wrong password and an unknown address.
     pub async fn sign_in_account(&self, email: &str, password: String) -> Result<Pair, Problem> {
-        let account = self.directory.account_by_email(email).await?;
-        let stored = account
-            .as_ref()
-            .map(|account| account.password_hash.clone());
-        let right = password::verify(password, stored).await?;
-        match account {
-            Some(account) if right => self.open(&Who::Account { id: account.id }, None).await,
-            _ => Err(Kind::InvalidCredentials.into()),
-        }
+        let account = self.account_of(email, password).await?;
+        self.open(&Who::Account { id: account.id }, None).await
     }
 
     /// Trades a refresh token for a new pair, spending it.
@@ -196,6 +183,32 @@ impl Auth {
     /// The tenants, to work as one of them.
     pub fn tenants(&self) -> &Tenants {
         &self.tenants
+    }
+
+    /// The user of a tenant whose address and password these are.
+    async fn user_of(
+        &self,
+        tenant: &tenant::Model,
+        email: &str,
+        password: String,
+    ) -> Result<User, Problem> {
+        let user = users::find(&self.tenants, &usable(tenant)?, By::Email(email)).await?;
+        let stored = user.as_ref().and_then(|user| user.password_hash.clone());
+        let right = password::verify(password, stored).await?;
+        user.filter(|user| right && user.active)
+            .ok_or_else(|| Kind::InvalidCredentials.into())
+    }
+
+    /// The account whose address and password these are.
+    async fn account_of(&self, email: &str, password: String) -> Result<account::Model, Problem> {
+        let account = self.directory.account_by_email(email).await?;
+        let stored = account
+            .as_ref()
+            .map(|account| account.password_hash.clone());
+        let right = password::verify(password, stored).await?;
+        account
+            .filter(|_| right)
+            .ok_or_else(|| Kind::InvalidCredentials.into())
     }
 
     /// The role that the user has now; a role changed since the sign-in takes effect at a refresh.

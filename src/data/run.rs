@@ -98,12 +98,18 @@ pub struct Write {
 /// Runs writes in one transaction. A failure comes with the place of the write that failed.
 ///
 /// One write is sent with the end of its transaction. Of several, each has to touch a row, so
-/// the end waits for what came of them.
+/// the end waits for what came of them. A statement alone is a transaction already.
 pub async fn write(
     lease: &Lease,
     writes: &[Write],
     keep: Keep,
 ) -> Result<Vec<Outcome>, (usize, Failure)> {
+    if let ([write], Keep::Yes) = (writes, keep)
+        && let [statement] = write.statements.as_slice()
+    {
+        let outcome = alone(lease, write, statement).await;
+        return Ok(vec![outcome.map_err(|failure| (0, failure))?]);
+    }
     let ready = ready(lease, writes).await?;
     let rows = ready.iter().map(|ready| ready.rows(lease));
     let end = match keep {
@@ -138,6 +144,17 @@ pub async fn write(
     let outcomes = gathered(lease, writes, &ready, rows)?;
     ended.map_err(|error| (last, failed(error)))?;
     Ok(outcomes)
+}
+
+/// Runs the one statement of a write and lets it commit by itself, which spares Postgres two
+/// statements. The session's defaults, pinned when it started, are those of our transactions; a
+/// constraint that is checked at the end fails the statement, after its rows.
+async fn alone(lease: &Lease, write: &Write, statement: &Statement) -> Result<Outcome, Failure> {
+    let prepared = prepare(lease, statement).await?;
+    let layout = Layout::new(statement, Format::Json);
+    let rows = collect(lease, &prepared, statement, &layout).await;
+    let written = rows.map_err(|failure| failure.noted(lease))?;
+    Ok(outcome(written, &layout, &write.capture))
 }
 
 /// Runs writes inside an open transaction, and leaves it open whatever comes of them.
@@ -292,14 +309,18 @@ async fn collect(
     statement: &Statement,
     layout: &Layout,
 ) -> Result<Written, Failure> {
+    let broken = |error| match lease.is_exceeded() {
+        true => Failure::TooLarge,
+        false => failed(error),
+    };
     let rows = lease
         .query_raw(prepared, binds(statement))
         .await
-        .map_err(failed)?;
+        .map_err(broken)?;
     pin_mut!(rows);
     let mut written = layout.start();
     while let Some(row) = rows.next().await {
-        let row = row.map_err(failed)?;
+        let row = row.map_err(broken)?;
         layout
             .write(&mut written, row)
             .ok_or(Failure::Moved(None))?;

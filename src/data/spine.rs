@@ -84,12 +84,17 @@ impl Spine {
         }
     }
 
-    /// What the schema holds now, at most half a second old.
+    /// What the schema holds now, less than a second old.
     pub async fn catalog(&self, identity: &Identity) -> Result<Arc<Catalog>, Problem> {
         match self.catalogs.fresh(&identity.schema) {
             Some(catalog) => Ok(catalog),
             None => self.look_again(identity).await,
         }
+    }
+
+    /// The same, if that is known without asking.
+    pub fn known_catalog(&self, identity: &Identity) -> Option<Arc<Catalog>> {
+        self.catalogs.fresh(&identity.schema)
     }
 
     /// What the schema holds at this very moment: for a name that was not found.

@@ -10,6 +10,7 @@ use crate::data::Spine;
 use crate::data::ledger::{self, DUPLICATE};
 use crate::data::run::Keep;
 use crate::edge::headers::{joined, one, part, prefers};
+use crate::edge::visit::Visit;
 use crate::problem::{Kind, Problem};
 use poem::http::{Method, StatusCode, header};
 use poem::{Endpoint, Request, Response, Result};
@@ -78,6 +79,7 @@ impl Graphql {
             rules: &rules,
             keep,
             once: once.map(|replay| (replay, &kept as Render<'_>)),
+            visit: Visit::of(request)?,
         };
         let mut outcome = execute(on, envelope).await?;
         faults::log(&outcome.faults);

@@ -16,6 +16,7 @@ use crate::data::request::Request;
 use crate::data::rows::Format;
 use crate::data::run::Keep;
 use crate::data::{self, Answer, Ask, Spine};
+use crate::edge::visit::Visit;
 use crate::problem::{Kind, Problem};
 use apollo_compiler::executable::Operation;
 use apollo_compiler::response::JsonMap;
@@ -42,6 +43,8 @@ pub struct On<'a> {
     pub keep: Keep,
     /// What a mutation is called by, if it is to be made once, and what its answer is to HTTP.
     pub once: Option<(&'a Replay, Render<'a>)>,
+    /// Where what the operation costs is drawn.
+    pub visit: &'a Visit,
 }
 
 /// What an outcome is to HTTP.
@@ -63,46 +66,28 @@ pub struct Outcome {
 /// A document that is known to be good, and the schema that it is good for.
 struct Ready {
     schema: Arc<Schema>,
-    document: Valid<ExecutableDocument>,
+    document: Arc<Valid<ExecutableDocument>>,
 }
 
 /// Executes an operation.
 ///
 /// # Errors
-/// A problem that is no fault of the operation's: the database is out of reach.
+/// A problem that is no fault of the operation's: the database is out of reach, or the operation
+/// asks for more than the caller's limit has left.
 pub async fn execute(on: On<'_>, envelope: Envelope) -> Result<Outcome, Problem> {
-    let query = envelope.query;
-    let is_large = query.len() > LARGE;
-    let parse = move || {
-        apollo_compiler::parser::Parser::new()
-            .token_limit(limits::MAX_TOKENS)
-            .recursion_limit(limits::MAX_NESTING)
-            .parse_ast(query, "operation.graphql")
-    };
-    let parsed = if is_large {
-        let done = tokio::task::spawn_blocking(parse).await;
-        done.map_err(|error| Problem::new(Kind::InternalError).because(error))?
-    } else {
-        parse()
-    };
-    let document = match parsed {
-        Ok(document) => document,
-        Err(error) => {
-            let errors = error.errors.iter().map(|error| error.to_json());
-            return Ok(Outcome::refused(errors.map(Fault::of_document).collect()));
-        }
-    };
-    if let Err(problem) = limits::check(&document) {
-        return Ok(Outcome::refused(vec![Fault::whole(problem)]));
-    }
-    let ready = match ready(on, &document).await? {
-        Ok(ready) => ready,
-        Err(faults) => return Ok(Outcome::refused(faults)),
+    let ready = match known(on, &envelope.query).await? {
+        Some(ready) => ready,
+        None => match read_document(on, envelope.query).await? {
+            Ok(ready) => ready,
+            Err(faults) => return Ok(Outcome::refused(faults)),
+        },
     };
     let ready = Arc::new(ready);
     let name = envelope.operation;
     match compile(&ready, envelope.variables, name.as_deref()) {
         Ok(mut compiled) => {
+            // A field at the top is one statement, and draws what a call of its own would.
+            on.visit.charge(compiled.steps.len()).await?;
             let asked = compiled.variables.take();
             let introspected = match asked {
                 Some(variables) => introspect(ready, name, variables).await?,
@@ -126,6 +111,49 @@ impl Outcome {
     }
 }
 
+/// The document, if the same text was good for the same schema before. No connection is taken to
+/// find that out: the text may be rubbish.
+async fn known(on: On<'_>, query: &str) -> Result<Option<Ready>, Problem> {
+    let Some(catalog) = on.spine.known_catalog(on.identity) else {
+        return Ok(None);
+    };
+    let schema = on.schemas.get(&catalog, on.rules).await?;
+    let document = schema.documents.get(query);
+    Ok(document.map(|document| Ready { schema, document }))
+}
+
+/// Parses a document, measures it, and validates it.
+async fn read_document(on: On<'_>, query: String) -> Result<Result<Ready, Vec<Fault>>, Problem> {
+    let text = query.clone();
+    let parse = move || {
+        apollo_compiler::parser::Parser::new()
+            .token_limit(limits::MAX_TOKENS)
+            .recursion_limit(limits::MAX_NESTING)
+            .parse_ast(query, "operation.graphql")
+    };
+    let parsed = if text.len() > LARGE {
+        let done = tokio::task::spawn_blocking(parse).await;
+        done.map_err(|error| Problem::new(Kind::InternalError).because(error))?
+    } else {
+        parse()
+    };
+    let document = match parsed {
+        Ok(document) => document,
+        Err(error) => {
+            let errors = error.errors.iter().map(|error| error.to_json());
+            return Ok(Err(errors.map(Fault::of_document).collect()));
+        }
+    };
+    if let Err(problem) = limits::check(&document) {
+        return Ok(Err(vec![Fault::whole(problem)]));
+    }
+    let ready = ready(on, &document).await?;
+    if let Ok(ready) = &ready {
+        ready.schema.documents.put(&text, &ready.document);
+    }
+    Ok(ready)
+}
+
 /// Validates the document. A fault may come from a table that was made a moment ago, so before
 /// it is believed the schema is looked at again.
 async fn ready(
@@ -137,7 +165,10 @@ async fn ready(
     loop {
         let schema = on.schemas.get(&catalog, on.rules).await?;
         let error = match document.to_executable_validate(&schema.schema) {
-            Ok(document) => return Ok(Ok(Ready { schema, document })),
+            Ok(document) => {
+                let document = Arc::new(document);
+                return Ok(Ok(Ready { schema, document }));
+            }
             Err(error) => error,
         };
         if again {

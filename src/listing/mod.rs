@@ -8,6 +8,29 @@ pub mod parameters;
 pub mod words;
 
 use crate::data::ledger::{self, DUPLICATE};
+/// The first parts of paths that are not tables. A table of such a name is served under
+/// `/tables/{table}` alone.
+pub const FIXED: [&str; 9] = [
+    "tables",
+    "graphql",
+    "sql",
+    "reports",
+    "auth",
+    "openapi.json",
+    "openapi.yaml",
+    "postman.json",
+    "rpc",
+];
+
+/// Where a table's rows are; a name that a fixed route has taken is found under `/tables`.
+pub fn address(base: &str, table: &str) -> String {
+    let name = words::encode(table);
+    if FIXED.contains(&table) {
+        format!("{base}/tables/{name}")
+    } else {
+        format!("{base}/{name}")
+    }
+}
 
 /// Where a list was asked for, to say where its other pages are.
 #[derive(Clone, Copy, Debug)]

@@ -27,20 +27,6 @@ use crate::problem::{Kind, Problem};
 use parse::{Headers, Target};
 use tenants::Identity;
 
-/// The first parts of paths that are not tables. A table of such a name is served under
-/// `/tables/{table}` alone.
-pub const FIXED: [&str; 9] = [
-    "tables",
-    "graphql",
-    "sql",
-    "reports",
-    "auth",
-    "openapi.json",
-    "openapi.yaml",
-    "postman.json",
-    "rpc",
-];
-
 /// One HTTP request, as far as this surface looks at it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Call<'a> {

@@ -13,7 +13,7 @@ use crate::{
     data::{
         ledger::{Ledger, Replay, Reply},
         rows::Raw,
-        run::{Keep, Text},
+        run::{Keep, MAX_ANSWER, Text},
     },
     problem::{Kind, Problem},
 };
@@ -105,8 +105,15 @@ pub async fn run(
     let mut shift = 0;
     let work = work(client, identity, ask, how, &mut shift);
     let done = watch.run(limit, work).await;
+    let exceeded = lease.is_exceeded();
     lease.finish_raw();
-    done.map_err(|failure| failure.problem(shift))
+    match done {
+        Err(_) if exceeded => Err(Problem::new(Kind::BadRequest).detail(format!(
+            "A row, or something else that the statement says, is more than {} MB.",
+            MAX_ANSWER >> 20
+        ))),
+        done => done.map_err(|failure| failure.problem(shift)),
+    }
 }
 
 async fn work(

@@ -21,6 +21,7 @@ mod roles;
 pub mod script;
 mod settings;
 mod snapshot;
+mod socket;
 mod statements;
 mod superuser;
 mod watchdog;
