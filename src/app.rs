@@ -103,6 +103,7 @@ impl App {
             );
         }
         let template = Template::open(&tenants, &databases.tenants_url, settings).await?;
+        password::use_secret(&secrets.server);
         password::warm_up()
             .await
             .map_err(|problem| anyhow::anyhow!("{problem}"))?;
