@@ -18,6 +18,7 @@ mod graphql_limits;
 mod huge;
 mod injection;
 mod isolation;
+mod panel;
 mod moving;
 mod limits;
 mod limits_redis;

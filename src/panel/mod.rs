@@ -28,10 +28,17 @@ mod csv;
 mod data;
 mod desk;
 mod enter;
+mod graphql;
 mod home;
 pub mod page;
 pub mod query;
+mod reports;
+mod sandbox;
+mod sql;
+mod structure;
 mod tables;
+mod tokens;
+mod users;
 
 use api::{Api, Routes};
 use desk::Desk;
