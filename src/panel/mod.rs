@@ -31,6 +31,7 @@ mod enter;
 mod home;
 pub mod page;
 pub mod query;
+pub mod signed;
 mod tables;
 
 use api::{Api, Routes};
