@@ -15,10 +15,11 @@ use poem::{
 use poem_openapi::OpenApiService;
 use sea_orm::DatabaseConnection;
 use tenants::{Credentials, Limits, Tenants};
-use tokio::task::JoinHandle;
+use tokio::{sync::Mutex, task::JoinHandle};
 
 use crate::{
     accounts::AccountsApi,
+    audit::Audit,
     auth::{Auth, jwt::Keys, operations::AuthApi, password, session, tokens::Tokens},
     config::Settings,
     data::{MakeSecret, Spine},
@@ -32,6 +33,8 @@ use crate::{
     front,
     graphql::{self, Graphql},
     health::{self, Health},
+    limits::{self, Quotas},
+    logs::{Log, LogsApi},
     panel::Panel,
     platform::{self, Secrets},
     problem::{Kind, Problem},
@@ -64,6 +67,10 @@ pub struct App {
     pub tenancy: Arc<Tenancy>,
     /// Requests for data, answered.
     pub spine: Arc<Spine>,
+    /// Who called what.
+    pub audit: Arc<Audit>,
+    /// How much may be asked for.
+    pub limits: Arc<limits::Limits>,
     /// The server's figures.
     pub metrics: Arc<Metrics>,
     health: Arc<Health>,
@@ -100,6 +107,7 @@ impl App {
             );
         }
         let template = Template::open(&tenants, &databases.tenants_url, settings).await?;
+        password::use_secret(&secrets.server);
         password::warm_up()
             .await
             .map_err(|problem| anyhow::anyhow!("{problem}"))?;
@@ -128,11 +136,20 @@ impl App {
         );
         let spine = Spine::new(tenants.clone(), &secrets.server, make_secret());
         let metrics = Arc::new(Metrics::default());
+        let limits = Arc::new(rate_limits(settings)?);
+        let audit = Audit::new(
+            db.clone(),
+            settings.log_days,
+            settings.log_queue,
+            metrics.audit(),
+        );
         let health = Health {
             db: db.clone(),
+            limits: Arc::clone(&limits),
             tenants: tenants.clone(),
             template,
             metrics: Arc::clone(&metrics),
+            ready: Mutex::default(),
         };
         Ok(Arc::new(Self {
             db,
@@ -141,6 +158,8 @@ impl App {
             auth: Arc::new(auth),
             tenancy: Arc::new(tenancy),
             spine: Arc::new(spine),
+            audit,
+            limits,
             metrics,
             health: Arc::new(health),
             quota: Some(settings.tenant_quota * 1_000_000).filter(|bytes| *bytes > 0),
@@ -171,6 +190,7 @@ impl App {
                 app.keep_sweeping(),
                 app.tenants.keep_guard(),
                 app.tenancy.keep_quota(app.quota),
+                app.audit.keep(),
                 app.auth.tokens().keep_writing_down(),
             );
         })
@@ -178,6 +198,7 @@ impl App {
 
     /// Closes all connections.
     pub async fn close(&self) {
+        self.audit.finish().await;
         self.tenants.close().await;
         if let Err(error) = self.db.clone().close().await {
             tracing::debug!(%error, "the platform's connections did not close cleanly");
@@ -189,6 +210,10 @@ impl App {
             match session::sweep(&self.db, Utc::now()).await {
                 Ok(gone) => tracing::debug!(gone, "expired sessions removed"),
                 Err(problem) => tracing::warn!(%problem, "expired sessions could not be removed"),
+            }
+            match self.tenants.sweep_ledger().await {
+                Ok(gone) => tracing::debug!(gone, "expired entries of the replay ledger removed"),
+                Err(error) => tracing::warn!(%error, "expired entries of the replay ledger stay"),
             }
             tokio::time::sleep(SWEEP).await;
         }
@@ -260,6 +285,10 @@ fn api(
         .data(Arc::clone(&app.tenancy))
         .data(Arc::clone(&app.spine))
         .data(Records::new(app.db.clone()))
+        .data(Log {
+            db: app.db.clone(),
+            audit: Arc::clone(&app.audit),
+        })
         .data(PublicUrl(public_url.to_owned()))
         .map_to_response()
 }
@@ -296,9 +325,26 @@ fn beside_exports(app: &App) -> exports::Beside {
 }
 
 /// The platform's own calls.
-pub fn service() -> OpenApiService<(AccountsApi, TenantApi, AuthApi, TokensApi, ReportsApi), ()> {
+pub fn service() -> OpenApiService<
+    (
+        AccountsApi,
+        TenantApi,
+        AuthApi,
+        TokensApi,
+        ReportsApi,
+        LogsApi,
+    ),
+    (),
+> {
     OpenApiService::new(
-        (AccountsApi, TenantApi, AuthApi, TokensApi, ReportsApi),
+        (
+            AccountsApi,
+            TenantApi,
+            AuthApi,
+            TokensApi,
+            ReportsApi,
+            LogsApi,
+        ),
         "Sandlot",
         env!("CARGO_PKG_VERSION"),
     )
@@ -311,6 +357,20 @@ fn openapi(document: Data<&String>) -> Response {
     Response::builder()
         .header(header::CONTENT_TYPE, "application/json")
         .body(document.0.clone())
+}
+
+fn rate_limits(settings: &Settings) -> anyhow::Result<limits::Limits> {
+    let quotas = Quotas {
+        address: settings.ip_rate,
+        caller: settings.token_rate,
+        sign_in: settings.sign_in_rate,
+        register: settings.register_rate,
+        window: Duration::from_secs(settings.rate_window),
+    };
+    match &settings.redis_url {
+        Some(url) => limits::Limits::in_redis(quotas, url),
+        None => Ok(limits::Limits::in_memory(quotas)),
+    }
 }
 
 /// What is stored of a password that a client sent for a user.

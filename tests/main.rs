@@ -4,6 +4,7 @@
 mod harness;
 
 mod accounts;
+mod audit;
 mod auth;
 mod certificate;
 mod check;
@@ -17,10 +18,14 @@ mod graphql_limits;
 mod huge;
 mod injection;
 mod isolation;
+mod panel;
 mod moving;
+mod limits;
+mod limits_redis;
 mod problems;
 mod quota;
 mod reference;
+mod replay;
 mod reports;
 mod reset;
 mod rubbish;

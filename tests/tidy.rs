@@ -20,6 +20,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "databases",
             "platform",
             "directory",
+            "limits",
+            "audit",
             "edge",
         ],
     ),
@@ -27,7 +29,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "surfaces",
         &[
-            "rest", "graphql", "reports", "sql", "tokens", "exports", "accounts", "panel",
+            "rest", "graphql", "reports", "sql", "tokens", "logs", "exports", "accounts", "panel",
         ],
     ),
     (

@@ -40,7 +40,7 @@ const TRIES: [(&str, &str); 5] = [
         "Open ones above 10,000, with their clients",
         "/api/v1/invoices?filter[status]=1&filter[total.gte]=10000&include=client&per_page=2",
     ),
-    ("Search", "/api/v1/clients?q=software&fields=id,company,city&per_page=5"),
+    ("Search", "/api/v1/clients?q=software&fields=id,name,city&per_page=5"),
     (
         "A report, month by month",
         "/api/v1/reports/invoices/aggregate?measure=total&aggregation=sum&period=yearly",

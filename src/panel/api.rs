@@ -36,8 +36,6 @@ pub struct Api<'a> {
 /// What came back, if it was no problem.
 #[derive(Debug)]
 pub struct Reply {
-    /// Status code.
-    pub status: u16,
     /// Headers.
     pub headers: HeaderMap,
     /// The body.
@@ -132,7 +130,6 @@ impl<'a> Api<'a> {
             .await
             .map_err(|error| Problem::new(Kind::InternalError).because(error))?;
         Ok(Reply {
-            status: parts.status.as_u16(),
             headers: parts.headers,
             body,
         })

@@ -18,9 +18,9 @@ use super::{
     Ask,
     api::Api,
     cells::grouped,
-    data, home,
+    data, graphql, home,
     page::{self, Entry, Head, Shell},
-    tables,
+    reports, sandbox, sql, structure, tables, tokens, users,
 };
 
 /// Whoever is signed in, at work in one tenant.
@@ -67,6 +67,23 @@ impl<'a> Desk<'a> {
             (false, ["counts"]) => self.counts().await,
             (false, ["token"]) => self.token(),
             (_, ["data", rest @ ..]) => data::answer(self, changes, rest).await,
+            (_, ["structure", rest @ ..]) => structure::answer(self, changes, rest).await,
+            (false, ["sql"]) => sql::show(self).await,
+            (true, ["sql"]) => sql::run(self).await,
+            (false, ["graphql"]) => graphql::show(self).await,
+            (true, ["graphql"]) => graphql::run(self).await,
+            (false, ["reports"]) => reports::all(self).await,
+            (false, ["reports", "new"]) => reports::blank(self).await,
+            (true, ["reports", "new"]) => reports::publish(self).await,
+            (false, ["reports", slug]) => reports::show(self, slug).await,
+            (true, ["reports", slug]) => reports::change(self, slug).await,
+            (false, ["reports", slug, "frame"]) => reports::frame(self, slug).await,
+            (false, ["tokens"]) => tokens::show(self).await,
+            (true, ["tokens"]) => tokens::change(self).await,
+            (false, ["users"]) => users::show(self).await,
+            (true, ["users"]) => users::change(self).await,
+            (false, ["sandbox"]) => sandbox::show(self).await,
+            (true, ["sandbox"]) => sandbox::change(self).await,
             _ => Err(Kind::NotFound.into()),
         }
     }

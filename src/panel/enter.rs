@@ -42,7 +42,6 @@ struct RegisterPage {
 struct TenantsPage {
     shell: Shell,
     tenants: Vec<Own>,
-    email: String,
 }
 
 #[derive(Deserialize)]
@@ -209,7 +208,6 @@ pub async fn tenants(
     page::page(&TenantsPage {
         shell,
         tenants,
-        email: pass.email.clone(),
     })
 }
 

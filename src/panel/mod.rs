@@ -28,11 +28,18 @@ mod csv;
 mod data;
 mod desk;
 mod enter;
+mod graphql;
 mod home;
 pub mod page;
 pub mod query;
+mod reports;
+mod sandbox;
 pub mod signed;
+mod sql;
+mod structure;
 mod tables;
+mod tokens;
+mod users;
 
 use api::{Api, Routes};
 use desk::Desk;

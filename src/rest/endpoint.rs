@@ -8,7 +8,7 @@ use poem::{
 };
 
 use crate::{
-    auth::{Auth, present::without_token, rights},
+    auth::{Auth, present::without_token, replay, rights},
     data::Spine,
     edge::headers::{joined, one, part},
     problem::Problem,
@@ -40,6 +40,7 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
     let uri = request.original_uri();
     let query = without_token(uri.query().unwrap_or_default());
     let prefer = joined(request.headers(), "prefer");
+    let replay = replay::of(&caller, request, body, false)?;
     let call = Call {
         method: request.method().as_str(),
         base: BASE,
@@ -51,6 +52,7 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
             prefer: prefer.as_deref(),
         },
         body,
+        replay: replay.as_ref(),
     };
     let reply = super::handle(spine, &identity, &rules, call).await?;
     let mut response = Response::builder()
