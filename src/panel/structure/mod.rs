@@ -60,8 +60,20 @@ struct Index {
 
 /// Types that are offered; any other may be typed.
 const TYPES: [&str; 14] = [
-    "text", "integer", "bigint", "smallint", "numeric(14,2)", "double precision", "boolean", "date",
-    "timestamptz", "time", "uuid", "jsonb", "text[]", "bytea",
+    "text",
+    "integer",
+    "bigint",
+    "smallint",
+    "numeric(14,2)",
+    "double precision",
+    "boolean",
+    "date",
+    "timestamptz",
+    "time",
+    "uuid",
+    "jsonb",
+    "text[]",
+    "bytea",
 ];
 
 /// Answers a request for a page under `/panel/{id}/structure`.
