@@ -37,6 +37,7 @@ pub mod page;
 pub mod query;
 mod reports;
 mod sandbox;
+pub mod signed;
 mod sql;
 mod structure;
 mod tables;
