@@ -38,7 +38,11 @@ use crate::{
     panel::Panel,
     platform::{self, Secrets},
     problem::{Kind, Problem},
-    reference::problems::{self, PublicUrl},
+    reference::{
+        docs,
+        problems::{self, PublicUrl},
+        swagger,
+    },
     reports::{self, Embed, Records, Reports, ReportsApi},
     rest, sql,
     template::Template,
@@ -103,6 +107,7 @@ impl App {
             );
         }
         let template = Template::open(&tenants, &databases.tenants_url, settings).await?;
+        password::use_secret(&secrets.server);
         password::warm_up()
             .await
             .map_err(|problem| anyhow::anyhow!("{problem}"))?;
@@ -241,7 +246,12 @@ pub fn routes(app: &Arc<App>, public_url: &str, document: &serde_json::Value) ->
     let api: Arc<dyn DynEndpoint<Output = Response>> =
         Arc::new(ToDynEndpoint(api(app, public_url, document)));
     Routes {
-        panel: Panel::new(Arc::clone(&api), Arc::clone(&app.auth), public_url),
+        panel: Panel::new(
+            Arc::clone(&api),
+            Arc::clone(&app.auth),
+            Arc::clone(&app.audit),
+            public_url,
+        ),
         api,
     }
 }
@@ -264,7 +274,10 @@ fn api(
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/metrics", get(health::metrics))
-        .at("/api_docs", get(problems::page))
+        .at("/api_docs", get(docs::docs))
+        .at("/api_docs/try", get(docs::try_it))
+        .at(swagger::SCRIPT, get(swagger::script))
+        .at(swagger::STYLE, get(swagger::style))
         .at("/api_docs/problems.md", get(problems::plain))
         .at("/openapi.json", get(openapi.data(document.to_string())))
         .at(sql::PATH, sql::Sql)

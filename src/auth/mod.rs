@@ -255,11 +255,7 @@ impl Auth {
 /// `tenant-provisioning` while it is being made, `service-unavailable` if that failed.
 pub fn usable(tenant: &tenant::Model) -> Result<Identity, Problem> {
     match tenant.status {
-        tenant::Status::Ready => Ok(Identity {
-            role: tenant.role.clone(),
-            schema: tenant.schema.clone(),
-            read_only: false,
-        }),
+        tenant::Status::Ready => Ok(tenant.identity()),
         tenant::Status::Provisioning => {
             Err(Problem::new(Kind::TenantProvisioning).header("retry-after", "1"))
         }
