@@ -198,6 +198,9 @@ impl App {
 
     /// Closes all connections.
     pub async fn close(&self) {
+        if let Err(problem) = self.auth.tokens().write_down().await {
+            tracing::warn!(%problem, "when tokens were used could not be written down");
+        }
         self.audit.finish().await;
         self.tenants.close().await;
         if let Err(error) = self.db.clone().close().await {
