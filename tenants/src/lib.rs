@@ -20,6 +20,7 @@ mod roles;
 pub mod script;
 mod settings;
 mod snapshot;
+mod spread;
 mod statements;
 mod superuser;
 mod watchdog;
