@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use sea_orm::EntityTrait as _;
+use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _};
 use tenants::Tenants;
 
 use crate::{
@@ -144,11 +144,15 @@ async fn load(tenants: &Tenants, file: &Path) -> anyhow::Result<()> {
 }
 
 async fn find(app: &App, name: &str) -> anyhow::Result<tenant::Model> {
-    tenant::Entity::find()
-        .all(&app.db)
-        .await?
-        .into_iter()
-        .find(|tenant| tenant.schema == name || tenant.id.to_string() == name)
+    // A schema may be called like a number, and is what is meant then.
+    let by_id = name.parse().ok().map(|id: i64| tenant::Column::Id.eq(id));
+    let which = Condition::any()
+        .add(tenant::Column::Schema.eq(name))
+        .add_option(by_id);
+    let found = tenant::Entity::find().filter(which).all(&app.db).await?;
+    (found.iter().find(|tenant| tenant.schema == name))
+        .or(found.first())
+        .cloned()
         .with_context(|| format!("there is no tenant {name}"))
 }
 

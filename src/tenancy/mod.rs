@@ -7,7 +7,7 @@ use sea_orm::{
     ActiveValue::Set, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
     sea_query::OnConflict,
 };
-use tenants::{Access, Identity, Tenants, names};
+use tenants::{Access, Tenants, names, script};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::{
@@ -160,7 +160,7 @@ impl Tenancy {
     /// `service-unavailable` if the database is out of reach.
     pub async fn size(&self, tenant: &tenant::Model) -> Result<Option<i64>, Problem> {
         // As the tenant: measuring a table waits for whoever has locked it, which must not hold up the platform.
-        let lease = self.tenants.lease(&identity(tenant), Access::Read).await?;
+        let lease = self.tenants.lease(&tenant.identity(), Access::Read).await?;
         let measured = lease
             .run(MEASURING, lease.query_one(SIZE, &[&tenant.schema]))
             .await;
@@ -228,11 +228,16 @@ impl Tenancy {
     }
 }
 
-/// How connections to a tenant's schema log in.
-fn identity(tenant: &tenant::Model) -> Identity {
-    Identity {
-        role: tenant.role.clone(),
-        schema: tenant.schema.clone(),
-        read_only: false,
+/// The problem that a failed copy or reset is: `theirs` where Postgres refuses what the tenant has
+/// made of its schema, `unknown` where the script itself is at a loss.
+fn refused(error: script::Error, theirs: Problem, unknown: Problem) -> Problem {
+    let error = match error {
+        script::Error::Tenants(error) => error,
+        script::Error::Postgres(error) => error.into(),
+        error => return unknown.because(error),
+    };
+    match error {
+        tenants::Error::Sql(_) => theirs.because(error),
+        error => error.into(),
     }
 }

@@ -83,12 +83,17 @@ impl Server {
 
     /// Starts another server on the same databases.
     pub async fn twin(&self) -> Self {
+        self.twin_with(&[]).await
+    }
+
+    /// The same, with further command-line arguments.
+    pub async fn twin_with(&self, arguments: &[&str]) -> Self {
         let postgres = POSTGRES.get().unwrap();
         let urls = [
             postgres.url("sandlot", &self.platform),
             postgres.url("sandlot", &self.tenants),
         ];
-        let mut server = Self::open(&settings(&urls, &[])).await;
+        let mut server = Self::open(&settings(&urls, arguments)).await;
         (server.platform, server.tenants) = (self.platform.clone(), self.tenants.clone());
         server
     }
@@ -263,6 +268,11 @@ fn settings(urls: &[String; 2], arguments: &[&str]) -> Settings {
         format!("--tenants-url={}", urls[1]),
         // Tests measure when they want to.
         "--tenant-quota=0".to_owned(),
+        // All tests come from one address; those that are about limits ask for them.
+        "--ip-rate=0".to_owned(),
+        "--token-rate=0".to_owned(),
+        "--sign-in-rate=0".to_owned(),
+        "--register-rate=0".to_owned(),
         // Tests that are about spares ask for them.
         "--spares=0".to_owned(),
     ];
