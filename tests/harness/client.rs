@@ -190,7 +190,11 @@ impl Answer {
         if self.header("content-type").starts_with("text/html") {
             let page = ["/panel", "/log", "/register"];
             let path = self.asked.split(' ').nth(1).unwrap_or_default();
-            assert!(page.iter().any(|own| path.starts_with(own)), "{}", self.asked);
+            assert!(
+                page.iter().any(|own| path.starts_with(own)),
+                "{}",
+                self.asked
+            );
             return;
         }
         if self
