@@ -29,13 +29,18 @@ use crate::{
 pub async fn template(settings: Settings, command: TemplateCommand) -> anyhow::Result<()> {
     let databases = Databases::join(&settings).await?;
     let outcome = async {
-        // The file is loaded by the command; the start must not load another one first.
+        // A start that finds no template makes one: of the command's file, and not another one first.
         let mut settings = settings;
-        settings.template_file = None;
+        settings.template_file = match &command {
+            TemplateCommand::Load { file } => Some(file.clone()),
+            TemplateCommand::Show => None,
+        };
         let app = App::open(&settings, &databases).await?;
         let outcome = match command {
-            TemplateCommand::Load { file } => load(&app.tenants, &file).await,
-            TemplateCommand::Show => Ok(()),
+            TemplateCommand::Load { file } if !app.tenancy.template_was_loaded() => {
+                load(&app.tenants, &file).await
+            }
+            _ => Ok(()),
         };
         app.tenancy.renew_template().await.map_err(told)?;
         let source = template::source(&app.tenants).await?.unwrap_or_default();
