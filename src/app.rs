@@ -243,7 +243,12 @@ pub fn routes(app: &Arc<App>, public_url: &str, document: &serde_json::Value) ->
     let api: Arc<dyn DynEndpoint<Output = Response>> =
         Arc::new(ToDynEndpoint(api(app, public_url, document)));
     Routes {
-        panel: Panel::new(Arc::clone(&api), Arc::clone(&app.auth), public_url),
+        panel: Panel::new(
+            Arc::clone(&api),
+            Arc::clone(&app.auth),
+            Arc::clone(&app.audit),
+            public_url,
+        ),
         api,
     }
 }

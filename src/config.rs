@@ -7,7 +7,7 @@ use std::{fmt::Write as _, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::edge::{cors, network::Network};
+use crate::edge::{cors, network::Proxies};
 
 /// A private copy of a realistic backend for everybody who signs up.
 #[derive(Debug, Parser)]
@@ -353,11 +353,10 @@ pub struct Settings {
     #[arg(
         long,
         env = "SANDLOT_TRUSTED_PROXIES",
-        value_delimiter = ',',
         value_name = "NETWORKS",
         global = true
     )]
-    pub trusted_proxies: Vec<Network>,
+    pub trusted_proxies: Option<Proxies>,
 
     /// Origins whose pages may call the API from a browser, by commas; * for any, none for none
     #[arg(

@@ -29,6 +29,7 @@ mod replay;
 mod reports;
 mod reset;
 mod rubbish;
+mod slow;
 mod spares;
 mod sql;
 mod strangers;

@@ -9,7 +9,10 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::{directory::tenant, problem::{Kind, Problem}};
+use crate::{
+    directory::tenant,
+    problem::{Kind, Problem},
+};
 
 use super::{
     Auth,

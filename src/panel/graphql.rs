@@ -78,7 +78,11 @@ pub async fn run(desk: &Desk<'_>) -> Result<Response, Problem> {
     let variables = form.get("variables").unwrap_or_default().to_owned();
     let (answer, fault) = match asked(&query, &variables) {
         Err(fault) => (None, Some(fault)),
-        Ok(body) => match desk.api().send(Method::POST, "/api/v1/graphql", &body).await {
+        Ok(body) => match desk
+            .drawn_api()
+            .send(Method::POST, "/api/v1/graphql", &body)
+            .await
+        {
             Ok(reply) => (Some(pretty(&reply.body)), None),
             Err(problem) => (None, Some(problem.detail.into_owned())),
         },
@@ -182,7 +186,11 @@ fn pretty(body: &[u8]) -> String {
 /// What may be asked, as the schema itself tells; nothing if it can't.
 async fn fields(desk: &Desk<'_>) -> Vec<(&'static str, Vec<String>)> {
     let body = json!({ "query": SCHEMA });
-    let Ok(reply) = desk.api().send(Method::POST, "/api/v1/graphql", &body).await else {
+    let Ok(reply) = desk
+        .api().unnoted()
+        .send(Method::POST, "/api/v1/graphql", &body)
+        .await
+    else {
         return Vec::new();
     };
     let Ok(answer) = reply.json::<Value>() else {
@@ -193,10 +201,13 @@ async fn fields(desk: &Desk<'_>) -> Vec<(&'static str, Vec<String>)> {
         let fields: Vec<Field> = serde_json::from_value(fields.clone()).ok()?;
         Some((title, fields.iter().map(spelt).collect()))
     };
-    [part("Queries", "queryType"), part("Mutations", "mutationType")]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        part("Queries", "queryType"),
+        part("Mutations", "mutationType"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn spelt(field: &Field) -> String {

@@ -120,6 +120,7 @@ impl Head {
             sections.push(at("reports", "Reports"));
             sections.push(at("tokens", "Tokens"));
             sections.push(at("users", "Users"));
+            sections.push(at("logs", "Logs"));
             sections.push(at("sandbox", "Sandbox"));
         }
         sections

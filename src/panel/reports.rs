@@ -1,7 +1,10 @@
 //! Reports: their charts, a chart's figures changed in the address, publishing and embedding.
 
 use askama::Template;
-use poem::{Response, http::{Method, header}};
+use poem::{
+    Response,
+    http::{Method, header},
+};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -19,7 +22,14 @@ use super::{
 
 /// What the address of a chart may say of it.
 const FIGURES: [&str; 8] = [
-    "kind", "dimension", "measure", "aggregation", "period", "date", "sort", "limit",
+    "kind",
+    "dimension",
+    "measure",
+    "aggregation",
+    "period",
+    "date",
+    "sort",
+    "limit",
 ];
 
 #[derive(Template)]
@@ -121,12 +131,18 @@ pub async fn show(desk: &Desk<'_>, slug: &str) -> Result<Response, Problem> {
     }
     let base = format!("{}/reports", desk.base());
     let here = format!("{base}/{}", encode(&report.slug));
-    let embed = format!("{}/embed/report/{}", desk.public_url(), encode(&report.slug));
+    let embed = format!(
+        "{}/embed/report/{}",
+        desk.public_url(),
+        encode(&report.slug)
+    );
     page::page(&ReportPage {
         shell: desk.shell(&report.title, "reports").await?,
         frame: figures.behind(&format!("{here}/frame")),
         rows: desk.rows_of(&report.view),
-        choices: table.map(|table| choices(&table, &Pairs(now.clone()))).unwrap_or_default(),
+        choices: table
+            .map(|table| choices(&table, &Pairs(now.clone())))
+            .unwrap_or_default(),
         changed: !figures.0.is_empty(),
         figures: figures.0.clone(),
         embed: format!(
@@ -145,7 +161,10 @@ pub async fn frame(desk: &Desk<'_>, slug: &str) -> Result<Response, Problem> {
     let target = figures(&desk.ask.query).behind(&format!("/embed/report/{}", encode(slug)));
     let reply = desk.api().get(&target).await?;
     let text = |name: header::HeaderName| {
-        let value = reply.headers.get(name).and_then(|value| value.to_str().ok());
+        let value = reply
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok());
         value.unwrap_or_default().to_owned()
     };
     let policy = text(header::CONTENT_SECURITY_POLICY)
@@ -210,7 +229,12 @@ pub async fn change(desk: &Desk<'_>, slug: &str) -> Result<Response, Problem> {
 }
 
 async fn records(desk: &Desk<'_>) -> Result<Vec<Report>, Problem> {
-    Ok(desk.api().get("/api/reports").await?.json::<Reports>()?.data)
+    Ok(desk
+        .api()
+        .get("/api/reports")
+        .await?
+        .json::<Reports>()?
+        .data)
 }
 
 async fn record(desk: &Desk<'_>, slug: &str) -> Result<Report, Problem> {
@@ -234,7 +258,9 @@ async fn draft(desk: &Desk<'_>, given: &Pairs, fault: Option<String>) -> Result<
     Ok(NewPage {
         shell: desk.shell("New report", "reports").await?,
         base: format!("{}/reports", desk.base()),
-        choices: table.map(|table| choices(&table, given)).unwrap_or_default(),
+        choices: table
+            .map(|table| choices(&table, given))
+            .unwrap_or_default(),
         title: given.text("title").to_owned(),
         slug: given.text("slug").to_owned(),
         sources,
@@ -258,7 +284,8 @@ fn choices(table: &Table, now: &Pairs) -> Vec<Choice> {
         .filter(|column| column.is_number())
         .map(|column| column.name.clone())
         .collect();
-    let dates = named(&|control| matches!(control, Control::Date | Control::Moment | Control::Instant));
+    let dates =
+        named(&|control| matches!(control, Control::Date | Control::Moment | Control::Instant));
     let all = named(&|control| !matches!(control, Control::Json | Control::Lines));
     let choice = |name, label, options, optional| Choice {
         now: now.text(name).to_owned(),
@@ -269,11 +296,26 @@ fn choices(table: &Table, now: &Pairs) -> Vec<Choice> {
     };
     vec![
         choice("measure", "Measure", numbers, true),
-        choice("aggregation", "Figure", words(&["sum", "avg", "count", "min", "max"]), false),
+        choice(
+            "aggregation",
+            "Figure",
+            words(&["sum", "avg", "count", "min", "max"]),
+            false,
+        ),
         choice("dimension", "For each", all, true),
-        choice("period", "Period", words(&["daily", "weekly", "monthly", "yearly"]), true),
+        choice(
+            "period",
+            "Period",
+            words(&["daily", "weekly", "monthly", "yearly"]),
+            true,
+        ),
         choice("date", "Date", dates, true),
-        choice("kind", "Chart", words(&["bar", "stacked", "line", "pie"]), false),
+        choice(
+            "kind",
+            "Chart",
+            words(&["bar", "stacked", "line", "pie"]),
+            false,
+        ),
     ]
 }
 
@@ -311,7 +353,9 @@ fn kept(chart: &Value) -> Vec<(String, String)> {
     let members = chart.as_object().into_iter().flatten();
     members
         .map(|(name, value)| {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
             (name.clone(), text)
         })
         .collect()

@@ -57,40 +57,41 @@ pub async fn change(desk: &Desk<'_>) -> Result<Response, Problem> {
     let id: i64 = form.text("id").parse().unwrap_or_default();
     let none = bytes::Bytes::new;
     let api = desk.api();
-    let done = match form.text("do") {
-        "reset" => {
-            let tables: Vec<&str> = form.all("table").collect();
-            let body = if tables.is_empty() {
-                json!({})
-            } else {
-                json!({ "tables": tables })
-            };
-            let reset = api.send(Method::POST, "/api/tenant/reset", &body).await;
-            reset.and_then(|reply| Ok(put_back(&reply.json()?)))
-        }
-        "take" => {
-            let body = json!({ "name": form.text("name") });
-            let taken = api.send(Method::POST, "/api/tenant/snapshots", &body).await;
-            taken.map(|_| "The snapshot is taken.".to_owned())
-        }
-        "restore" => {
-            let target = format!("/api/tenant/snapshots/{id}/restore");
-            let restored = api.call(Method::POST, &target, &[], none()).await;
-            restored.map(|_| "The copy is back at the snapshot.".to_owned())
-        }
-        "forget" => {
-            let target = format!("/api/tenant/snapshots/{id}");
-            let gone = api.call(Method::DELETE, &target, &[], none()).await;
-            gone.map(|_| "The snapshot is deleted.".to_owned())
-        }
-        "delete" if form.text("sure") == desk.tenant.schema => {
-            api.call(Method::DELETE, "/api/tenant", &[], none()).await?;
-            return Ok(page::done("/panel?all", "The copy is deleted."));
-        }
-        "delete" => Err(Problem::new(Kind::ValidationFailed)
-            .detail("Type the name of the copy to delete it.")),
-        _ => Err(Kind::BadRequest.into()),
-    };
+    let done =
+        match form.text("do") {
+            "reset" => {
+                let tables: Vec<&str> = form.all("table").collect();
+                let body = if tables.is_empty() {
+                    json!({})
+                } else {
+                    json!({ "tables": tables })
+                };
+                let reset = api.send(Method::POST, "/api/tenant/reset", &body).await;
+                reset.and_then(|reply| Ok(put_back(&reply.json()?)))
+            }
+            "take" => {
+                let body = json!({ "name": form.text("name") });
+                let taken = api.send(Method::POST, "/api/tenant/snapshots", &body).await;
+                taken.map(|_| "The snapshot is taken.".to_owned())
+            }
+            "restore" => {
+                let target = format!("/api/tenant/snapshots/{id}/restore");
+                let restored = api.call(Method::POST, &target, &[], none()).await;
+                restored.map(|_| "The copy is back at the snapshot.".to_owned())
+            }
+            "forget" => {
+                let target = format!("/api/tenant/snapshots/{id}");
+                let gone = api.call(Method::DELETE, &target, &[], none()).await;
+                gone.map(|_| "The snapshot is deleted.".to_owned())
+            }
+            "delete" if form.text("sure") == desk.tenant.schema => {
+                api.call(Method::DELETE, "/api/tenant", &[], none()).await?;
+                return Ok(page::done("/panel?all", "The copy is deleted."));
+            }
+            "delete" => Err(Problem::new(Kind::ValidationFailed)
+                .detail("Type the name of the copy to delete it.")),
+            _ => Err(Kind::BadRequest.into()),
+        };
     match done {
         Ok(did) => Ok(page::done(&here, &did)),
         Err(problem) if problem.kind.status() < 500 => {
@@ -144,7 +145,10 @@ async fn certificate(desk: &Desk<'_>) -> Result<Certificate, Problem> {
                 (name, text(&one["what"]))
             })
             .collect(),
-        more: (more > 0).then(|| grouped(more)).unwrap_or_default(),
+        more: match more {
+            0 => String::new(),
+            more => grouped(more),
+        },
         whole: serde_json::to_string_pretty(&value).unwrap_or_default(),
     })
 }

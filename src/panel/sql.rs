@@ -76,7 +76,11 @@ struct Reply {
 
 /// `GET /panel/{id}/sql`, with the statement in the address; nothing runs.
 pub async fn show(desk: &Desk<'_>) -> Result<Response, Problem> {
-    let query = desk.ask.query.get("q").unwrap_or("select *\nfrom clients\nlimit 20");
+    let query = desk
+        .ask
+        .query
+        .get("q")
+        .unwrap_or("select *\nfrom clients\nlimit 20");
     page::page(&SqlPage {
         shell: desk.shell("SQL", "sql").await?,
         base: desk.base(),
@@ -90,7 +94,8 @@ pub async fn run(desk: &Desk<'_>) -> Result<Response, Problem> {
     let form = desk.ask.form();
     let query = form.get("query").unwrap_or_default().replace("\r\n", "\n");
     let result = Some(outcome(desk, &query, form.get("rollback").is_some()).await?);
-    let address = Pairs(vec![("q".to_owned(), query.clone())]).behind(&format!("{}/sql", desk.base()));
+    let address =
+        Pairs(vec![("q".to_owned(), query.clone())]).behind(&format!("{}/sql", desk.base()));
     if !page::is_fragment(desk.ask.request) {
         return page::page(&SqlPage {
             shell: desk.shell("SQL", "sql").await?,
@@ -115,7 +120,10 @@ async fn outcome(desk: &Desk<'_>, query: &str, simulated: bool) -> Result<Outcom
     } else {
         &[json]
     };
-    let answer = desk.api().call(Method::POST, "/api/v1/sql", headers, body.into()).await;
+    let answer = desk
+        .drawn_api()
+        .call(Method::POST, "/api/v1/sql", headers, body.into())
+        .await;
     let reply: Reply = match answer {
         Ok(reply) => reply.json()?,
         Err(problem) => {
@@ -125,7 +133,9 @@ async fn outcome(desk: &Desk<'_>, query: &str, simulated: bool) -> Result<Outcom
                     .members
                     .into_iter()
                     .map(|(name, value)| {
-                        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                        let text = value
+                            .as_str()
+                            .map_or_else(|| value.to_string(), str::to_owned);
                         (name.to_owned(), text)
                     })
                     .collect(),
@@ -151,7 +161,10 @@ async fn outcome(desk: &Desk<'_>, query: &str, simulated: bool) -> Result<Outcom
         rows: rows.collect(),
         more: reply.truncated || reply.rows.len() > SHOWN,
         affected: reply.affected_tables.join(", "),
-        count: reply.rows_affected.map(super::cells::grouped).unwrap_or_default(),
+        count: reply
+            .rows_affected
+            .map(super::cells::grouped)
+            .unwrap_or_default(),
         milliseconds: format!("{:.1}", reply.runtime_seconds * 1e3),
         columns: reply.columns,
         simulated,

@@ -126,7 +126,11 @@ pub async fn change(desk: &Desk<'_>) -> Result<Response, Problem> {
         let address = format!("{}/tokens", desk.base());
         return Ok(page::done(&address, "The token is revoked."));
     }
-    match desk.api().send(Method::POST, "/api/tokens", &body(&form)).await {
+    match desk
+        .api()
+        .send(Method::POST, "/api/tokens", &body(&form))
+        .await
+    {
         Ok(reply) => {
             let made: Made = reply.json()?;
             page::page(&listed(desk, Pairs::default(), Some(made), None).await?)
@@ -175,7 +179,10 @@ async fn listed(
 fn body(form: &Pairs) -> Value {
     let mut body = Map::new();
     body.insert("name".into(), form.text("name").into());
-    body.insert("scopes".into(), form.all("scope").collect::<Vec<_>>().into());
+    body.insert(
+        "scopes".into(),
+        form.all("scope").collect::<Vec<_>>().into(),
+    );
     for name in ["allowed_tables", "allowed_views"] {
         let names: Vec<&str> = form.all(name).collect();
         if !names.is_empty() {
@@ -197,11 +204,16 @@ fn body(form: &Pairs) -> Value {
     }
     if !form.text("rate_limit").is_empty() {
         let text = form.text("rate_limit");
-        let rate = text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from);
+        let rate = text
+            .parse::<i64>()
+            .map_or_else(|_| Value::from(text), Value::from);
         body.insert("rate_limit".into(), rate);
     }
     if !form.text("expires_at").is_empty() {
-        body.insert("expires_at".into(), format!("{}T00:00:00Z", form.text("expires_at")).into());
+        body.insert(
+            "expires_at".into(),
+            format!("{}T00:00:00Z", form.text("expires_at")).into(),
+        );
     }
     Value::Object(body)
 }

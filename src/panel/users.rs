@@ -58,16 +58,31 @@ pub async fn change(desk: &Desk<'_>) -> Result<Response, Problem> {
             }
             let password = form.get("password").unwrap_or_default();
             body.insert("password".to_owned(), password.into());
-            let made = desk.api().send(Method::POST, "/api/v1/users", &body.into()).await;
+            let made = desk
+                .api()
+                .send(Method::POST, "/api/v1/users", &body.into())
+                .await;
             (made, "The user is made.")
         }
-        "role" => (patch(json!({ "role": form.text("role") })).await, "The role is changed. It holds when they sign in again."),
+        "role" => (
+            patch(json!({ "role": form.text("role") })).await,
+            "The role is changed. It holds when they sign in again.",
+        ),
         "password" => {
             let password = form.get("password").unwrap_or_default();
-            (patch(json!({ "password": password })).await, "The password is changed.")
+            (
+                patch(json!({ "password": password })).await,
+                "The password is changed.",
+            )
         }
-        "out" => (patch(json!({ "is_active": false })).await, "They can't log in any more."),
-        "in" => (patch(json!({ "is_active": true })).await, "They can log in again."),
+        "out" => (
+            patch(json!({ "is_active": false })).await,
+            "They can't log in any more.",
+        ),
+        "in" => (
+            patch(json!({ "is_active": true })).await,
+            "They can log in again.",
+        ),
         _ => return Err(Kind::BadRequest.into()),
     };
     match done {
@@ -89,11 +104,7 @@ pub async fn change(desk: &Desk<'_>) -> Result<Response, Problem> {
     }
 }
 
-async fn listed(
-    desk: &Desk<'_>,
-    form: Pairs,
-    fault: Option<String>,
-) -> Result<UsersPage, Problem> {
+async fn listed(desk: &Desk<'_>, form: Pairs, fault: Option<String>) -> Result<UsersPage, Problem> {
     let rows = desk.rows_of("users");
     let target = "/api/v1/users?per_page=500&sort=id&count=none";
     let page: Page = desk.api().get(target).await?.json()?;

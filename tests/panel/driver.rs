@@ -74,6 +74,21 @@ impl Browser {
         self.send("url", &address).await;
     }
 
+    /// Goes to a page of any host.
+    pub async fn visit(&self, url: &str) {
+        self.send("url", &json!({ "url": url })).await;
+    }
+
+    /// What follows happens in a frame of the page.
+    pub async fn into_frame(&self, selector: &str) {
+        let element = self.find(selector).await;
+        self.send("frame", &json!({"id": {ELEMENT: element}})).await;
+    }
+
+    pub async fn out_of_frame(&self) {
+        self.send("frame", &json!({"id": null})).await;
+    }
+
     pub async fn back(&self) {
         self.send("back", &json!({})).await;
     }

@@ -11,6 +11,7 @@ mod driver;
 mod journey;
 mod values;
 mod walls;
+mod workbench;
 
 /// A browser: keeps cookies, follows forms.
 #[derive(Clone)]

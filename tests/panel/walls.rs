@@ -35,6 +35,7 @@ const PAGES: &[&str] = &[
     "/reports/invoices",
     "/tokens",
     "/users",
+    "/logs",
     "/sandbox",
     "/sandbox?certificate",
 ];
@@ -228,12 +229,7 @@ async fn a_user_signs_in_to_their_tenant_by_its_key() {
         .iter()
         .filter(|form| !form.ends_with("preview") && !form.ends_with("import"))
     {
-        let fields = [
-            ("v.name", "x"),
-            ("v", "x"),
-            ("key", "1"),
-            ("do", "delete"),
-        ];
+        let fields = [("v.name", "x"), ("v", "x"), ("key", "1"), ("do", "delete")];
         let answer = visitor
             .submit(&page, &format!("{home}{form}"), &fields)
             .await;

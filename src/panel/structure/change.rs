@@ -55,7 +55,10 @@ pub fn columns(form: &Pairs) -> Vec<NewColumn> {
 pub fn create(form: &Pairs) -> Result<String, Problem> {
     let table = named(form, "table")?;
     let columns = columns(form);
-    let columns: Vec<&NewColumn> = columns.iter().filter(|column| !column.name.is_empty()).collect();
+    let columns: Vec<&NewColumn> = columns
+        .iter()
+        .filter(|column| !column.name.is_empty())
+        .collect();
     let mut parts: Vec<String> = columns.iter().map(|column| spelt(column)).collect();
     let key: Vec<String> = columns
         .iter()
@@ -96,13 +99,19 @@ pub fn alter(table: &str, form: &Pairs) -> Result<String, Problem> {
             format!("alter table {this} alter column {column} type {ty} using {column}::{ty}")
         }
         "require" => format!("alter table {this} alter column {} set not null", column()?),
-        "free" => format!("alter table {this} alter column {} drop not null", column()?),
+        "free" => format!(
+            "alter table {this} alter column {} drop not null",
+            column()?
+        ),
         "default" if form.text("default").is_empty() => {
             format!("alter table {this} alter column {} drop default", column()?)
         }
         "default" => {
             let value = form.text("default");
-            format!("alter table {this} alter column {} set default {value}", column()?)
+            format!(
+                "alter table {this} alter column {} set default {value}",
+                column()?
+            )
         }
         "drop-column" => format!("alter table {this} drop column {}", column()?),
         "refer" => {
@@ -114,21 +123,34 @@ pub fn alter(table: &str, form: &Pairs) -> Result<String, Problem> {
             format!("alter table {this} add foreign key ({column}) references {other}{fate}")
         }
         "index" => {
-            let unique = if form.get("unique").is_some() { "unique " } else { "" };
+            let unique = if form.get("unique").is_some() {
+                "unique "
+            } else {
+                ""
+            };
             format!("create {unique}index on {this} ({})", column()?)
         }
         "rename" => format!("alter table {this} rename to {}", named(form, "to")?),
         "drop" if form.text("sure") == table => format!("drop table {this}"),
         "drop" => {
-            return Err(Problem::new(Kind::ValidationFailed)
-                .detail("Type the table's name to delete it."));
+            return Err(
+                Problem::new(Kind::ValidationFailed).detail("Type the table's name to delete it.")
+            );
         }
         _ => return Err(Kind::BadRequest.into()),
     })
 }
 
 fn spelt(column: &NewColumn) -> String {
-    let mut text = format!("{} {}", quote(&column.name), if column.ty.is_empty() { "text" } else { &column.ty });
+    let mut text = format!(
+        "{} {}",
+        quote(&column.name),
+        if column.ty.is_empty() {
+            "text"
+        } else {
+            &column.ty
+        }
+    );
     if column.required {
         text.push_str(" not null");
     }
@@ -157,18 +179,35 @@ mod tests {
 
     #[test]
     fn forms_become_statements() {
-        let form = Pairs::read("table=my+table&name0=id&type0=bigint&key0=1&name1=a%22b&type1=text&required1=1&default1='x'");
+        let form = Pairs::read(
+            "table=my+table&name0=id&type0=bigint&key0=1&name1=a%22b&type1=text&required1=1&default1='x'",
+        );
         assert_eq!(
             create(&form).unwrap(),
             "create table \"my table\" (\"id\" bigint, \"a\"\"b\" text not null default 'x', primary key (\"id\"))"
         );
         for (form, sql) in [
-            ("do=add&column=c&type=date", "alter table \"t\" add column \"c\" date"),
-            ("do=type&column=c&type=integer", "alter table \"t\" alter column \"c\" type integer using \"c\"::integer"),
-            ("do=default&column=c&default=", "alter table \"t\" alter column \"c\" drop default"),
-            ("do=index&column=c&unique=1", "create unique index on \"t\" (\"c\")"),
+            (
+                "do=add&column=c&type=date",
+                "alter table \"t\" add column \"c\" date",
+            ),
+            (
+                "do=type&column=c&type=integer",
+                "alter table \"t\" alter column \"c\" type integer using \"c\"::integer",
+            ),
+            (
+                "do=default&column=c&default=",
+                "alter table \"t\" alter column \"c\" drop default",
+            ),
+            (
+                "do=index&column=c&unique=1",
+                "create unique index on \"t\" (\"c\")",
+            ),
             ("do=drop&sure=t", "drop table \"t\""),
-            ("do=refer&column=c&other=o&fate=cascade", "alter table \"t\" add foreign key (\"c\") references \"o\" on delete cascade"),
+            (
+                "do=refer&column=c&other=o&fate=cascade",
+                "alter table \"t\" add foreign key (\"c\") references \"o\" on delete cascade",
+            ),
         ] {
             assert_eq!(alter("t", &Pairs::read(form)).unwrap(), sql);
         }

@@ -72,12 +72,18 @@ pub fn draw(tables: &[Table], base: &str) -> Picture {
             };
             lines.push(Line {
                 path: curve(*from, *at),
-                title: format!("{}.{} → {to}.{}", table.name, key.columns.join(","), key.references.columns.join(",")),
+                title: format!(
+                    "{}.{} → {to}.{}",
+                    table.name,
+                    key.columns.join(","),
+                    key.references.columns.join(",")
+                ),
             });
         }
     }
     Picture {
-        width: 2 * EDGE + columns.len() * (WIDE + ACROSS) - if columns.is_empty() { 0 } else { ACROSS },
+        width: 2 * EDGE + columns.len() * (WIDE + ACROSS)
+            - if columns.is_empty() { 0 } else { ACROSS },
         height: 2 * EDGE + tallest * (HIGH + DOWN),
         wide: WIDE,
         high: HIGH,
@@ -100,7 +106,10 @@ pub fn draw(tables: &[Table], base: &str) -> Picture {
 
 /// The names in columns: each right of all that it refers to, as far as they form no circle.
 fn arranged<'a>(tables: &[&'a Table]) -> Vec<Vec<&'a str>> {
-    let mut depth: BTreeMap<&str, usize> = tables.iter().map(|table| (table.name.as_str(), 0)).collect();
+    let mut depth: BTreeMap<&str, usize> = tables
+        .iter()
+        .map(|table| (table.name.as_str(), 0))
+        .collect();
     // As often as there are tables: a circle would go on for ever.
     for _ in 0..tables.len().min(12) {
         for table in tables {
@@ -124,7 +133,11 @@ fn arranged<'a>(tables: &[&'a Table]) -> Vec<Vec<&'a str>> {
     let mut columns: Vec<Vec<&str>> = used
         .iter()
         .map(|wanted| {
-            let mut column: Vec<&str> = depth.iter().filter(|(_, depth)| *depth == wanted).map(|(name, _)| *name).collect();
+            let mut column: Vec<&str> = depth
+                .iter()
+                .filter(|(_, depth)| *depth == wanted)
+                .map(|(name, _)| *name)
+                .collect();
             column.sort_unstable();
             column
         })
@@ -133,7 +146,12 @@ fn arranged<'a>(tables: &[&'a Table]) -> Vec<Vec<&'a str>> {
     for at in 1..columns.len() {
         let order: BTreeMap<&str, usize> = columns[..at]
             .iter()
-            .flat_map(|column| column.iter().enumerate().map(|(place, name)| (*name, place)))
+            .flat_map(|column| {
+                column
+                    .iter()
+                    .enumerate()
+                    .map(|(place, name)| (*name, place))
+            })
             .collect();
         let middle = |name: &&str| -> usize {
             let table = tables.iter().find(|table| table.name == **name);
@@ -155,9 +173,18 @@ fn curve(from: (usize, usize), to: (usize, usize)) -> String {
     if from.0 == to.0 {
         // To itself, or to a neighbour above or below.
         let x = from.0 + WIDE;
-        return format!("M{x} {y1}C{} {y1} {} {y2} {x} {}", x + 40, x + 40, y2 + usize::from(y1 == y2) * 8);
+        return format!(
+            "M{x} {y1}C{} {y1} {} {y2} {x} {}",
+            x + 40,
+            x + 40,
+            y2 + usize::from(y1 == y2) * 8
+        );
     }
     let (x1, x2) = (from.0, to.0 + WIDE);
     let bend = x1.abs_diff(x2) / 2;
-    format!("M{x1} {y1}C{} {y1} {} {y2} {x2} {y2}", x1.saturating_sub(bend), x2 + bend)
+    format!(
+        "M{x1} {y1}C{} {y1} {} {y2} {x2} {y2}",
+        x1.saturating_sub(bend),
+        x2 + bend
+    )
 }
