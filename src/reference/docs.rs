@@ -22,7 +22,7 @@ use crate::{
 
 use super::{
     problems::PublicUrl,
-    samples::{self, ENDPOINTS, Endpoint, Sample},
+    samples::{ENDPOINTS, Endpoint, Sample},
     swagger,
 };
 
