@@ -153,14 +153,6 @@ impl Auth {
         session::revoke(&self.db, &browser.family, Utc::now()).await
     }
 
-    /// Ends all sessions of whoever is signed in at a browser, on every device.
-    ///
-    /// # Errors
-    /// `service-unavailable` if the platform's database is out of reach.
-    pub async fn leave_everywhere(&self, browser: &Browser) -> Result<u64, Problem> {
-        session::revoke_all(&self.db, &browser.who, Utc::now()).await
-    }
-
     async fn enter(&self, who: Who) -> Result<(String, Who), Problem> {
         let secret = hex::encode(rand::random::<[u8; 32]>());
         let family = session::open_for(&self.db, &who, known_by(&secret), Utc::now()).await?;

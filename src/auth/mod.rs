@@ -145,6 +145,14 @@ impl Auth {
         session::revoke(&self.db, &caller.family, Utc::now()).await
     }
 
+    /// Ends all sessions of somebody, on every device, and says how many there were.
+    ///
+    /// # Errors
+    /// `service-unavailable` if the platform's database is out of reach.
+    pub async fn sign_out_everywhere(&self, who: &Who) -> Result<u64, Problem> {
+        session::revoke_all(&self.db, who, Utc::now()).await
+    }
+
     /// The user's row behind a caller who is one.
     ///
     /// # Errors
