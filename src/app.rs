@@ -17,6 +17,7 @@ use crate::{
     config::Settings,
     data::{MakeSecret, Spine},
     databases::{self, Databases},
+    demo::Demo,
     directory::Directory,
     edge::metrics::Metrics,
     front,
@@ -48,6 +49,8 @@ pub struct App {
     pub tenancy: Arc<Tenancy>,
     /// Requests for data, answered.
     pub spine: Arc<Spine>,
+    /// The masked copy that anybody may use.
+    pub demo: Demo,
     /// The server's figures.
     pub metrics: Arc<Metrics>,
     health: Arc<Health>,
@@ -91,11 +94,19 @@ impl App {
         let ttl =
             (settings.tenant_ttl > 0).then(|| TimeDelta::hours(i64::from(settings.tenant_ttl)));
         let directory = Directory::new(db.clone(), ttl);
+        let demo = Demo::new(
+            db.clone(),
+            tenants.clone(),
+            template.clone(),
+            &secrets.server,
+            settings,
+        );
         let auth = Auth::new(
             db.clone(),
             directory.clone(),
             tenants.clone(),
             Keys::new(&secrets.jwt),
+            demo.clone(),
         );
         let tenancy = Tenancy::new(
             db.clone(),
@@ -123,6 +134,7 @@ impl App {
             auth: Arc::new(auth),
             tenancy: Arc::new(tenancy),
             spine: Arc::new(spine),
+            demo,
             metrics,
             health: Arc::new(health),
             quota: Some(settings.tenant_quota * 1_000_000).filter(|bytes| *bytes > 0),
@@ -150,6 +162,7 @@ impl App {
             tokio::join!(
                 app.tenancy.keep_finishing(),
                 app.tenancy.keep_spares(),
+                app.demo.keep_fresh(),
                 app.keep_sweeping(),
                 app.tenants.keep_guard(),
                 app.tenancy.keep_quota(app.quota),
@@ -203,6 +216,7 @@ pub fn routes(
         .data(Arc::clone(&app.spine))
         .data(Records::new(app.db.clone()))
         .data(PublicUrl(public_url.to_owned()))
+        .data(app.demo.clone())
         .map_to_response()
 }
 

@@ -76,6 +76,7 @@ pub mod check;
 pub mod config;
 pub mod data;
 pub mod databases;
+pub mod demo;
 pub mod directory;
 pub mod edge;
 pub mod failure;

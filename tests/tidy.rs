@@ -23,7 +23,10 @@ const LAYERS: &[(&str, &[&str])] = &[
             "edge",
         ],
     ),
-    ("spine", &["data", "listing", "template", "auth", "tenancy"]),
+    (
+        "spine",
+        &["data", "listing", "template", "demo", "auth", "tenancy"],
+    ),
     (
         "surfaces",
         &["rest", "graphql", "reports", "sql", "accounts"],

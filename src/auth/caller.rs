@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    demo::Generation,
     directory::tenant,
     problem::{Kind, Problem},
 };
@@ -25,6 +26,8 @@ pub enum Who {
         /// The row's id, as text: a tenant may key its users as it likes.
         id: String,
     },
+    /// Anybody, by the public demo token.
+    Anybody,
 }
 
 impl From<Who> for String {
@@ -32,6 +35,7 @@ impl From<Who> for String {
         match who {
             Who::Account { id } => format!("account:{id}"),
             Who::User { tenant, id } => format!("user:{tenant}:{id}"),
+            Who::Anybody => "anybody".to_owned(),
         }
     }
 }
@@ -95,6 +99,8 @@ pub enum Place {
     Template,
     /// On a tenant's copy.
     Tenant(Arc<tenant::Model>),
+    /// On the masked copy, which keeps nothing.
+    Demo(Arc<Generation>),
 }
 
 /// Who asks, where, and with which rights.
@@ -118,6 +124,8 @@ impl Caller {
     pub fn tenant_as(&self, least: Role) -> Result<&Arc<tenant::Model>, Problem> {
         match &self.place {
             Place::Template => Err(Kind::ReadOnly.into()),
+            Place::Demo(_) => Err(Problem::new(Kind::PermissionDenied)
+                .detail("The demo belongs to nobody: this needs a tenant of your own.")),
             Place::Tenant(tenant) if self.role >= least => Ok(tenant),
             Place::Tenant(_) => Err(Problem::new(Kind::PermissionDenied).detail(format!(
                 "This needs the role `{}`; the signed-in user has the role `{}`.",

@@ -8,6 +8,7 @@ use sea_orm::DatabaseConnection;
 use tenants::{Identity, Tenants};
 
 use crate::{
+    demo::Demo,
     directory::{Directory, account, tenant},
     problem::{Kind, Problem},
 };
@@ -31,6 +32,7 @@ pub struct Auth {
     directory: Directory,
     tenants: Tenants,
     keys: Keys,
+    demo: Demo,
 }
 
 /// What a sign-in gives: two compact JWTs.
@@ -43,12 +45,19 @@ pub struct Pair {
 
 impl Auth {
     /// Credentials are checked with `keys` against the given databases.
-    pub fn new(db: DatabaseConnection, directory: Directory, tenants: Tenants, keys: Keys) -> Self {
+    pub fn new(
+        db: DatabaseConnection,
+        directory: Directory,
+        tenants: Tenants,
+        keys: Keys,
+        demo: Demo,
+    ) -> Self {
         Self {
             db,
             directory,
             tenants,
             keys,
+            demo,
         }
     }
 
@@ -79,7 +88,14 @@ impl Auth {
     /// `invalid-api-key`, `missing-token`, `invalid-token`, `token-expired`, `tenant-mismatch`.
     pub async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
         let tenant = self.keyed(headers).await?;
-        let claims = self.keys.read(bearer(headers)?, Use::Access)?;
+        let credential = bearer(headers)?;
+        if self.demo.token().is_some_and(|token| token.is(credential)) {
+            return match tenant {
+                None => self.anybody().await,
+                Some(_) => Err(Kind::TenantMismatch.into()),
+            };
+        }
+        let claims = self.keys.read(credential, Use::Access)?;
         let (place, role) = match tenant {
             // Everybody who is signed in may read the template.
             None => (Place::Template, Role::Viewer),
@@ -94,6 +110,24 @@ impl Auth {
             role,
             family: claims.fam,
         })
+    }
+
+    /// Whoever has the public demo token, or needs none.
+    ///
+    /// # Errors
+    /// `service-unavailable` while the first demo is being made.
+    pub async fn anybody(&self) -> Result<Caller, Problem> {
+        Ok(Caller {
+            who: Who::Anybody,
+            place: Place::Demo(self.demo.here().await?),
+            role: Role::Admin,
+            family: String::new(),
+        })
+    }
+
+    /// The masked copy that anybody may use.
+    pub fn demo(&self) -> &Demo {
+        &self.demo
     }
 
     fn role_at(&self, who: &Who, role: Option<Role>, at: &tenant::Model) -> Result<Role, Problem> {
@@ -200,6 +234,7 @@ impl Auth {
     async fn role_now(&self, who: &Who) -> Result<Option<Role>, Problem> {
         match who {
             Who::Account { id } => self.account(*id).await.map(|_| None),
+            Who::Anybody => Err(Kind::InvalidToken.into()),
             Who::User { tenant, id } => {
                 let (_, user) = self.user(*tenant, id).await?;
                 Ok(Some(user.role))

@@ -55,6 +55,7 @@ pub async fn open(
     let (tenant_id, account_id, user_id) = match who {
         Who::Account { id } => (None, Some(*id), None),
         Who::User { tenant, id } => (Some(*tenant), None, Some(id.clone())),
+        Who::Anybody => return Err(Kind::InvalidToken.into()),
     };
     Entity::insert(ActiveModel {
         family: Set(family.clone()),

@@ -71,8 +71,8 @@ impl Graphql {
             .header(header::CONTENT_TYPE, format!("{media}; charset=utf-8"))
             .header(header::VARY, "Accept")
             .header("sandlot-mode", mode);
-        if let Some(sunset) = rights::sunset(&caller, auth.directory()) {
-            response = response.header("sunset", sunset);
+        for (name, value) in rights::marks(&caller, auth.directory()) {
+            response = response.header(name, value);
         }
         if outcome.wrote && keep == Keep::No {
             response = response

@@ -12,7 +12,7 @@ use poem::{
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    auth::Auth,
+    auth::{Auth, rights},
     data::{request::Request as Question, rows::Format},
     edge::headers::part,
     listing::{
@@ -53,7 +53,14 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
     if query.split('&').any(named) {
         return Err(Kind::QueryTokenDisabled.into());
     }
-    let caller = auth.caller(request.headers()).await?;
+    let anonymous = !request.headers().contains_key(header::AUTHORIZATION)
+        && !request.headers().contains_key("api-key")
+        && auth.demo().token().is_some();
+    let caller = match anonymous {
+        // A page that is embedded without a credential shows the demo's figures.
+        true => auth.anybody().await?,
+        false => auth.caller(request.headers()).await?,
+    };
     let desk = Desk::of(request, &caller)?;
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Err(Problem::new(Kind::MethodNotAllowed)
@@ -72,7 +79,10 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
     let answer = desk.ask(&question, Format::Json).await?;
     let title = &found.report.title;
     let chart = Chart::of(title, wanted.kind, &figures, &answer.body)?;
-    let response = Response::builder().header("sandlot-mode", desk.mode);
+    let mut response = Response::builder().header("sandlot-mode", desk.mode);
+    for (name, value) in rights::marks(&caller, auth.directory()) {
+        response = response.header(name, value);
+    }
     Ok(if wanted.svg {
         response
             .header(header::CONTENT_TYPE, "image/svg+xml")

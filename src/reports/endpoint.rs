@@ -89,7 +89,7 @@ impl<'a> Desk<'a> {
             rules: rights::rules(caller),
             mode,
             tenant: match &caller.place {
-                Place::Template => None,
+                Place::Template | Place::Demo(_) => None,
                 Place::Tenant(tenant) => Some(tenant.id),
             },
         })
@@ -221,9 +221,10 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
         }
     };
     let mut response = respond(reply, desk.mode);
-    let sunset = rights::sunset(&caller, auth.directory());
-    if let Some(sunset) = sunset.and_then(|sunset| HeaderValue::from_str(&sunset).ok()) {
-        response.headers_mut().insert("sunset", sunset);
+    for (name, value) in rights::marks(&caller, auth.directory()) {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
     }
     Ok(response)
 }

@@ -56,9 +56,8 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
         .status(StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK))
         .header("sandlot-mode", mode)
         .body(reply.body);
-    let sunset = rights::sunset(&caller, auth.directory());
-    let sunset = sunset.map(|value| ("sunset", value));
-    for (name, value) in sunset.into_iter().chain(reply.headers) {
+    let marks = rights::marks(&caller, auth.directory());
+    for (name, value) in marks.into_iter().chain(reply.headers) {
         let name = HeaderName::from_bytes(name.as_bytes());
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value)) {
             response.headers_mut().insert(name, value);

@@ -10,7 +10,11 @@ use poem::{
 use tenants::Access;
 
 use crate::{
-    auth::{self, Auth, caller::Role, rights},
+    auth::{
+        self, Auth,
+        caller::{Place, Role},
+        rights,
+    },
     data::{run::Keep, writer::string},
     edge::headers::{joined, one, part, prefers},
     problem::{Kind, Problem},
@@ -44,6 +48,10 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
             .detail("This address takes POST.")
             .header("Allow", "POST"));
     }
+    if matches!(caller.place, Place::Demo(_)) {
+        return Err(Problem::new(Kind::ScopeNotAllowed)
+            .detail("The demo token does not have the scope `sql`."));
+    }
     let tenant = caller.tenant_as(Role::Admin)?;
     let identity = auth::usable(tenant)?;
     let media = one(request.headers(), header::CONTENT_TYPE).unwrap_or_default();
@@ -72,8 +80,8 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
     let mut response = Response::builder()
         .header(header::CONTENT_TYPE, "application/json")
         .header("sandlot-mode", "live");
-    if let Some(sunset) = rights::sunset(&caller, auth.directory()) {
-        response = response.header("sunset", sunset);
+    for (name, value) in rights::marks(&caller, auth.directory()) {
+        response = response.header(name, value);
     }
     if keep == Keep::No {
         response = response

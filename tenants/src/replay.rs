@@ -6,7 +6,7 @@ use crate::script::{Error, Script};
 
 /// Settings of a replay. Bodies are not checked, since they may name what comes later; rows keep their physical order; a
 /// row that the platform may not see is an error and not left out.
-const SETTINGS: &str = "set local check_function_bodies = off; set local standard_conforming_strings = on; \
+pub(crate) const SETTINGS: &str = "set local check_function_bodies = off; set local standard_conforming_strings = on; \
     set local synchronize_seqscans = off; set local row_security = off; set local client_min_messages = warning; \
     set local default_tablespace = ''; set local default_table_access_method = heap; \
     set local xmloption = content; set local datestyle = 'ISO, YMD'; \

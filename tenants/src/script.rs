@@ -14,6 +14,7 @@ mod queries;
 mod routines;
 mod rows;
 mod sequences;
+mod sketch;
 pub(crate) mod slot;
 mod tables;
 mod tokens;
@@ -25,6 +26,7 @@ use tokio_postgres::{Client, GenericClient, IsolationLevel, Transaction};
 
 use self::catalog::Catalog;
 use self::draft::{Draft, there};
+pub use self::sketch::{Sketch, Step};
 use crate::names::EXTENSIONS;
 
 /// A schema's copy as a list of statements.

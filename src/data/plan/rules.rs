@@ -4,6 +4,7 @@ use crate::data::catalog::{Catalog, Table};
 use crate::problem::{Kind, Problem};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What a caller may see and do.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +19,8 @@ pub struct Rules {
     pub no_growth: Option<Refusal>,
     /// Tables that are treated differently from what their definition says.
     pub special: Vec<Special>,
+    /// If no write is kept: the statements that check what a commit would have checked.
+    pub simulation: Option<Arc<str>>,
 }
 
 /// A problem to answer with, and its words.
