@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     accounts::AccountsApi,
-    auth::{Auth, jwt::Keys, operations::AuthApi, password, session},
+    auth::{Auth, jwt::Keys, operations::AuthApi, password, session, tokens::Tokens},
     config::Settings,
     data::{MakeSecret, Spine},
     databases::{self, Databases},
@@ -29,6 +29,7 @@ use crate::{
     reports::{self, Embed, Records, Reports, ReportsApi},
     rest, sql,
     template::Template,
+    tokens::{self, Test, TokensApi},
     tenancy::{Tenancy, certificate::Seal, operations::TenantApi, spares::Stock},
 };
 
@@ -107,6 +108,8 @@ impl App {
             tenants.clone(),
             Keys::new(&secrets.jwt),
             demo.clone(),
+            Tokens::new(db.clone(), &secrets.server),
+            settings.query_tokens,
         );
         let tenancy = Tenancy::new(
             db.clone(),
@@ -166,6 +169,7 @@ impl App {
                 app.keep_sweeping(),
                 app.tenants.keep_guard(),
                 app.tenancy.keep_quota(app.quota),
+                app.auth.tokens().keep_writing_down(),
             );
         })
     }
@@ -204,6 +208,7 @@ pub fn routes(
         .at("/api_docs/problems.md", get(problems::plain))
         .at("/openapi.json", get(openapi.data(document.to_string())))
         .at(sql::PATH, sql::Sql)
+        .at(tokens::PATH, Test)
         .nest_no_strip(reports::PATH, Reports)
         .at(graphql::PATH, Graphql::new(public_url))
         .nest_no_strip(rest::BASE, rest::Rest)
@@ -221,9 +226,9 @@ pub fn routes(
 }
 
 /// The platform's own calls.
-pub fn service() -> OpenApiService<(AccountsApi, TenantApi, AuthApi, ReportsApi), ()> {
+pub fn service() -> OpenApiService<(AccountsApi, TenantApi, AuthApi, TokensApi, ReportsApi), ()> {
     OpenApiService::new(
-        (AccountsApi, TenantApi, AuthApi, ReportsApi),
+        (AccountsApi, TenantApi, AuthApi, TokensApi, ReportsApi),
         "Sandlot",
         env!("CARGO_PKG_VERSION"),
     )

@@ -312,6 +312,16 @@ pub struct Settings {
     #[arg(long, env = "SANDLOT_DEMO_RULES", value_name = "FILE", global = true)]
     pub demo_rules: Option<PathBuf>,
 
+    /// Take API tokens of kind `embed` in addresses too (`?token=`), where they end up in logs and histories
+    #[arg(
+        long,
+        env = "SANDLOT_QUERY_TOKENS",
+        action = clap::ArgAction::SetTrue,
+        value_parser = clap::builder::BoolishValueParser::new(),
+        global = true
+    )]
+    pub query_tokens: bool,
+
     /// What is logged: a level (error, warn, info, debug, trace) or tracing directives
     #[arg(
         long,

@@ -5,10 +5,15 @@ use poem::{
     web::{Data, Html},
 };
 
-use crate::reference::problems::PublicUrl;
+use crate::{demo::Demo, reference::problems::PublicUrl};
 
 /// `GET /`: what this is, and the first calls to try.
 #[handler]
-pub fn landing(url: Data<&PublicUrl>) -> Html<String> {
-    Html(include_str!("front.html").replace("{{url}}", &url.0.0))
+pub fn landing(url: Data<&PublicUrl>, demo: Data<&Demo>) -> Html<String> {
+    let trial = match demo.token() {
+        Some(token) => include_str!("front_demo.html").replace("{{token}}", token.as_str()),
+        None => String::new(),
+    };
+    let page = include_str!("front.html").replace("{{demo}}", &trial);
+    Html(page.replace("{{url}}", &url.0.0))
 }

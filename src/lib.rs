@@ -38,7 +38,7 @@
 //! - `src/`: [`config`] every setting, [`problem`] every error, [`postgres`] the own PostgreSQL,
 //!   [`databases`] and [`platform`] where the two databases are, [`directory`] who is known,
 //!   [`edge`], [`auth`], [`template`], [`tenancy`], [`data`] the spine, [`listing`] what lists
-//!   in addresses mean, [`rest`], [`graphql`], [`reports`], [`sql`] and [`accounts`] the surfaces,
+//!   in addresses mean, [`rest`], [`graphql`], [`reports`], [`sql`], [`tokens`] and [`accounts`] the surfaces,
 //!   [`reference`](mod@reference) generated pages, [`front`] and [`health`] plain pages, [`check`] the walls tried,
 //!   [`operate`] the operator's commands, [`app`] and [`serve`] all of it together.
 //! - `tests/`: one binary over a real PostgreSQL; `tests/tidy.rs` holds the rules about the code.
@@ -96,3 +96,4 @@ pub mod serve;
 pub mod sql;
 pub mod template;
 pub mod tenancy;
+pub mod tokens;

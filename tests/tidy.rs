@@ -29,7 +29,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "surfaces",
-        &["rest", "graphql", "reports", "sql", "accounts"],
+        &["rest", "graphql", "reports", "sql", "tokens", "accounts"],
     ),
     (
         "top",

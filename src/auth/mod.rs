@@ -1,9 +1,11 @@
 //! Credentials in, [`caller::Caller`] out; signing in, refreshing, signing out.
+//!
+//! [`Auth::caller`] is the one door: an access token (JWT) or an API token, as [`present`] says.
 
 use std::sync::Arc;
 
 use chrono::Utc;
-use poem::http::{HeaderMap, header};
+use poem::http::HeaderMap;
 use sea_orm::DatabaseConnection;
 use tenants::{Identity, Tenants};
 
@@ -18,12 +20,15 @@ pub mod extract;
 pub mod jwt;
 pub mod operations;
 pub mod password;
+pub mod present;
 pub mod rights;
 pub mod session;
+pub mod tokens;
 pub mod users;
 
 use caller::{Caller, Place, Role, Who};
 use jwt::{Keys, Use};
+use tokens::Tokens;
 use users::{By, User};
 
 /// Checks credentials and keeps sessions.
@@ -33,6 +38,9 @@ pub struct Auth {
     tenants: Tenants,
     keys: Keys,
     demo: Demo,
+    tokens: Tokens,
+    /// Whether tokens may come in the address.
+    query_tokens: bool,
 }
 
 /// What a sign-in gives: two compact JWTs.
@@ -44,13 +52,17 @@ pub struct Pair {
 }
 
 impl Auth {
-    /// Credentials are checked with `keys` against the given databases.
+    /// Credentials are checked with `keys` and `tokens` against the given databases.
+    ///
+    /// `query_tokens` is whether API tokens may come in the address, as `?token=`.
     pub fn new(
         db: DatabaseConnection,
         directory: Directory,
         tenants: Tenants,
         keys: Keys,
         demo: Demo,
+        tokens: Tokens,
+        query_tokens: bool,
     ) -> Self {
         Self {
             db,
@@ -58,6 +70,8 @@ impl Auth {
             tenants,
             keys,
             demo,
+            tokens,
+            query_tokens,
         }
     }
 
@@ -82,36 +96,6 @@ impl Auth {
         Ok(Some(tenant))
     }
 
-    /// Who asks, and where: the access token says who, the `Api-Key` where.
-    ///
-    /// # Errors
-    /// `invalid-api-key`, `missing-token`, `invalid-token`, `token-expired`, `tenant-mismatch`.
-    pub async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
-        let tenant = self.keyed(headers).await?;
-        let credential = bearer(headers)?;
-        if self.demo.token().is_some_and(|token| token.is(credential)) {
-            return match tenant {
-                None => self.anybody().await,
-                Some(_) => Err(Kind::TenantMismatch.into()),
-            };
-        }
-        let claims = self.keys.read(credential, Use::Access)?;
-        let (place, role) = match tenant {
-            // Everybody who is signed in may read the template.
-            None => (Place::Template, Role::Viewer),
-            Some(tenant) => {
-                let role = self.role_at(&claims.sub, claims.role, &tenant)?;
-                (Place::Tenant(tenant), role)
-            }
-        };
-        Ok(Caller {
-            who: claims.sub,
-            place,
-            role,
-            family: claims.fam,
-        })
-    }
-
     /// Whoever has the public demo token, or needs none.
     ///
     /// # Errors
@@ -122,6 +106,8 @@ impl Auth {
             place: Place::Demo(self.demo.here().await?),
             role: Role::Admin,
             family: String::new(),
+            token: None,
+            signature: None,
         })
     }
 
@@ -225,6 +211,11 @@ impl Auth {
         &self.directory
     }
 
+    /// The API tokens of all tenants.
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
     /// The tenants, to work as one of them.
     pub fn tenants(&self) -> &Tenants {
         &self.tenants
@@ -239,6 +230,8 @@ impl Auth {
                 let (_, user) = self.user(*tenant, id).await?;
                 Ok(Some(user.role))
             }
+            // No session is opened for an API token.
+            Who::Token { .. } => Err(Kind::InvalidToken.into()),
         }
     }
 
@@ -292,21 +285,4 @@ fn who(tenant: &tenant::Model, user: &User) -> Who {
         tenant: tenant.id,
         id: user.id.clone(),
     }
-}
-
-/// The credential of the `Authorization` header (RFC 6750, 2.1).
-fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let value = values.next().ok_or(Kind::MissingToken)?;
-    if values.next().is_some() {
-        return Err(
-            Problem::new(Kind::InvalidToken).detail("There is more than one Authorization.")
-        );
-    }
-    let value = value.to_str().map_err(|_| Kind::InvalidToken)?;
-    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-    if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
-        return Err(Kind::MissingToken.into());
-    }
-    Ok(token.trim())
 }

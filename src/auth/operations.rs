@@ -30,6 +30,8 @@ pub enum Section {
     Tenant,
     /// Signing in, staying signed in, signing out
     Auth,
+    /// API tokens: what programs use a tenant with
+    Tokens,
     /// Which views are reports, and how they are drawn
     Reports,
 }
@@ -275,6 +277,7 @@ impl AuthApi {
                     schema: Some(tenant.schema),
                 }
             }
+            Who::Token { .. } => return Err(Kind::Unauthorized.into()),
         }))
     }
 

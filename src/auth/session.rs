@@ -56,6 +56,9 @@ pub async fn open(
         Who::Account { id } => (None, Some(*id), None),
         Who::User { tenant, id } => (Some(*tenant), None, Some(id.clone())),
         Who::Anybody => return Err(Kind::InvalidToken.into()),
+        Who::Token { .. } => {
+            return Err(Problem::new(Kind::InternalError).because("an API token signs nobody in"));
+        }
     };
     Entity::insert(ActiveModel {
         family: Set(family.clone()),

@@ -141,13 +141,11 @@ impl<'a> Work<'a> {
             }
         }
         let last = changes.len().saturating_sub(1);
+        let (keep, late) = self.rules.end(keep);
         let ended = match keep {
             Keep::Yes => self.lease.commit().await,
             Keep::No => {
-                let checked = self
-                    .lease
-                    .batch_execute("set constraints all immediate")
-                    .await;
+                let checked = self.lease.batch_execute(late).await;
                 let rolled_back = self.lease.rollback().await;
                 rolled_back.map_err(|error| database(last, error))?;
                 checked.map_err(tenants::Error::from)

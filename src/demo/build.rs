@@ -11,7 +11,7 @@ use tenants::{
 use tokio_postgres::Client;
 
 use crate::{
-    data::catalog::Table,
+    data::catalog::{NUMBERING, Table},
     template::{SCHEMA, Version},
 };
 
@@ -462,9 +462,6 @@ impl Work<'_> {
     }
 }
 
-/// Functions that number, for columns that were identities always, by default, and for other defaults.
-pub const NUMBERING: [&str; 3] = ["_sandlot_always", "_sandlot_identity", "_sandlot_next"];
-
 /// A function that counts in a setting of the transaction, which ends with it.
 fn numbering(schema: &str, function: &str) -> String {
     format!(
@@ -530,7 +527,7 @@ fn telling_checks(table: &Table, columns: &[Judged]) -> Vec<String> {
         check.columns.iter().any(masked)
             && literals::texts(&check.definition)
                 .iter()
-                .any(|text| !literals::is_pattern(text) && !(kept && literals::is_label(text)))
+                .any(|text| !(literals::is_pattern(text) || kept && literals::is_label(text)))
     });
     checks.map(|check| check.name.clone()).collect()
 }

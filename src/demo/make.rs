@@ -106,7 +106,7 @@ impl Life {
             // Within half a year of what it belongs to, as far as there is time left.
             Some(parent) if parent > own => {
                 let left = (end - parent).max(60);
-                parent + dice.between(30, left.min(180 * DAY).max(31))
+                parent + dice.between(30, left.clamp(31, 180 * DAY))
             }
             _ => own,
         };

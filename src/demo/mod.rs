@@ -23,7 +23,10 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use chrono::{TimeDelta, Utc};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, Statement, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, Statement,
+    TransactionTrait,
+};
 use tenants::{Identity, Tenants};
 use tokio::sync::watch;
 
@@ -33,7 +36,6 @@ use crate::{
     template::{self, Template},
 };
 
-pub use build::NUMBERING;
 pub use report::Report;
 pub use rules::Rules;
 pub use token::Token;
@@ -82,14 +84,21 @@ pub struct Generation {
 
 impl Demo {
     /// A demo of the template; nothing is made yet.
-    pub fn new(db: DatabaseConnection, tenants: Tenants, template: Template, secret: &[u8], settings: &Settings) -> Self {
+    pub fn new(
+        db: DatabaseConnection,
+        tenants: Tenants,
+        template: Template,
+        secret: &[u8],
+        settings: &Settings,
+    ) -> Self {
         Self {
             db,
             tenants,
             template,
             token: Token::derived(secret),
             on: settings.demo,
-            refresh: (settings.demo_refresh > 0).then(|| TimeDelta::hours(i64::from(settings.demo_refresh))),
+            refresh: (settings.demo_refresh > 0)
+                .then(|| TimeDelta::hours(i64::from(settings.demo_refresh))),
             rules: settings.demo_rules.clone(),
             current: Arc::new(watch::channel(None).0),
         }
@@ -107,7 +116,10 @@ impl Demo {
     pub async fn here(&self) -> Result<Arc<Generation>, Problem> {
         let mut current = self.current.subscribe();
         let there = tokio::time::timeout(PATIENCE, current.wait_for(Option::is_some)).await;
-        let generation = there.ok().and_then(Result::ok).and_then(|generation| generation.clone());
+        let generation = there
+            .ok()
+            .and_then(Result::ok)
+            .and_then(|generation| generation.clone());
         generation.ok_or_else(|| {
             Problem::new(Kind::ServiceUnavailable)
                 .detail("The demo is being made. Try it again in a few seconds.")
@@ -149,7 +161,9 @@ impl Demo {
     /// # Errors
     /// When there is none.
     pub async fn explain(&self) -> anyhow::Result<Report> {
-        let row = record::current(&self.db).await?.context("there is no demo yet")?;
+        let row = record::current(&self.db)
+            .await?
+            .context("there is no demo yet")?;
         Ok(serde_json::from_value(row.report)?)
     }
 
@@ -159,7 +173,10 @@ impl Demo {
     /// When the platform's database is out of reach.
     pub async fn names(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
         let rows = record::all(db).await?;
-        Ok(rows.into_iter().flat_map(|row| [row.schema, row.role]).collect())
+        Ok(rows
+            .into_iter()
+            .flat_map(|row| [row.schema, row.role])
+            .collect())
     }
 
     async fn tend(&self) -> anyhow::Result<()> {
@@ -170,7 +187,10 @@ impl Demo {
         let due = match &current {
             None => true,
             Some(row) => {
-                let old = self.refresh.zip(row.made_at).is_some_and(|(every, made)| Utc::now() - made >= every);
+                let old = self
+                    .refresh
+                    .zip(row.made_at)
+                    .is_some_and(|(every, made)| Utc::now() - made >= every);
                 old || row.template_version != self.template.version()
             }
         };
@@ -195,11 +215,22 @@ impl Demo {
     async fn make(&self, seed: Option<u64>) -> anyhow::Result<Arc<Generation>> {
         let seed = seed.unwrap_or_else(rand::random) & (i64::MAX as u64);
         let rules = self.read_rules().await?;
-        self.template.refresh().await.map_err(|problem| anyhow::anyhow!("{problem}"))?;
+        self.template
+            .refresh()
+            .await
+            .map_err(|problem| anyhow::anyhow!("{problem}"))?;
         let version = self.template.current();
         let row = record::begin(&self.db, seed as i64, version.number).await?;
         let started = std::time::Instant::now();
-        let made = match build::build(&self.tenants, &version, (&row.schema, &row.role), seed, &rules).await {
+        let made = match build::build(
+            &self.tenants,
+            &version,
+            (&row.schema, &row.role),
+            seed,
+            &rules,
+        )
+        .await
+        {
             Ok(made) => made,
             Err(error) => {
                 self.discard(&row).await?;
@@ -211,7 +242,11 @@ impl Demo {
         }
         let report = serde_json::to_value(&made.report)?;
         let row = record::finish(&self.db, row.id, version.number, made.late, report).await?;
-        tracing::info!(seed, took = started.elapsed().as_secs_f32(), "the demo is made");
+        tracing::info!(
+            seed,
+            took = started.elapsed().as_secs_f32(),
+            "the demo is made"
+        );
         Ok(self.serve(&row))
     }
 
@@ -222,8 +257,12 @@ impl Demo {
             rules = rules.read(CRM).context("the rules of the CRM")?;
         }
         if let Some(file) = &self.rules {
-            let text = tokio::fs::read_to_string(file).await.with_context(|| format!("reading {} (SANDLOT_DEMO_RULES)", file.display()))?;
-            rules = rules.read(&text).with_context(|| format!("{} (SANDLOT_DEMO_RULES)", file.display()))?;
+            let text = tokio::fs::read_to_string(file)
+                .await
+                .with_context(|| format!("reading {} (SANDLOT_DEMO_RULES)", file.display()))?;
+            rules = rules
+                .read(&text)
+                .with_context(|| format!("{} (SANDLOT_DEMO_RULES)", file.display()))?;
         }
         Ok(rules)
     }
@@ -236,7 +275,11 @@ impl Demo {
         }
         let generation = Arc::new(Generation {
             id: row.id,
-            identity: Identity { role: row.role.clone(), schema: row.schema.clone(), read_only: false },
+            identity: Identity {
+                role: row.role.clone(),
+                schema: row.schema.clone(),
+                read_only: false,
+            },
             seed: row.seed,
             template_version: row.template_version,
             late: row.late.as_str().into(),

@@ -50,10 +50,8 @@ pub fn words(name: &str) -> Vec<String> {
         if !c.is_alphanumeric() || (c.is_uppercase() && lower) {
             words.push(String::new());
         }
-        if c.is_alphanumeric() {
-            if let Some(word) = words.last_mut() {
-                word.push_str(&fold(&c.to_string()));
-            }
+        if let (true, Some(word)) = (c.is_alphanumeric(), words.last_mut()) {
+            word.push_str(&fold(&c.to_string()));
         }
         lower = c.is_lowercase();
     }
@@ -120,75 +118,11 @@ pub fn figure(name: &str) -> Option<Figure> {
 pub fn rank(name: &str) -> Rank {
     let words = words(name);
     let whole: String = words.concat();
-    let holds = |list: &[&str], parts: &[&str]| {
-        list.iter().any(|word| words.iter().any(|w| w == word))
+    let found = RANKS.iter().find(|(_, exact, parts)| {
+        exact.iter().any(|word| words.iter().any(|w| w == word))
             || parts.iter().any(|part| whole.contains(part))
-    };
-    if holds(
-        &["birth", "born", "dob", "geburt", "bday"],
-        &["birth", "geburt", "naissance", "nacimiento", "nascita"],
-    ) {
-        Rank::Birth
-    } else if holds(
-        &[
-            "due", "expiry", "expires", "expire", "expected", "deadline", "valid", "renewal",
-            "until", "required", "faellig",
-        ],
-        &["expir", "deadline", "required"],
-    ) {
-        Rank::Future
-    } else if holds(
-        &[
-            "updated",
-            "modified",
-            "changed",
-            "geaendert",
-            "modifie",
-            "last",
-        ],
-        &["update", "modif"],
-    ) {
-        Rank::Late
-    } else if holds(
-        &[
-            "end",
-            "ended",
-            "finish",
-            "finished",
-            "closed",
-            "close",
-            "completed",
-            "left",
-            "ende",
-            "fin",
-            "shipped",
-            "delivered",
-            "paid",
-            "decided",
-            "converted",
-            "cancelled",
-            "to",
-        ],
-        &["finish", "complet", "shipped"],
-    ) {
-        Rank::Late
-    } else if holds(
-        &[
-            "sent",
-            "contact",
-            "reply",
-            "signed",
-            "confirmed",
-            "approved",
-            "published",
-            "read",
-        ],
-        &[],
-    ) {
-        Rank::Middle
-    } else {
-        Rank::Start
-    }
+    });
+    found.map_or(Rank::Start, |(rank, _, _)| *rank)
 }
 
 /// Whether a table's or column's name speaks of people.
@@ -316,6 +250,16 @@ const TEXTS: &[Said] = &[
     (Kind::Title, &["subject", "headline", "betreff", "caption", "topic", "heading", "label"], &[]),
     (Kind::Code, &["code", "number", "no", "num", "nr", "ref", "reference", "sku", "vat", "tin", "ein", "siret", "nif", "isbn", "ean", "upc", "barcode", "serial", "nummer", "numero", "vatnumber", "ustid"], &["invoicenumber", "ordernumber", "vatnumber", "taxid", "taxnumber", "serialnumber"]),
     (Kind::Digits, &["digits"], &[]),
+];
+
+type Placed = (Rank, &'static [&'static str], &'static [&'static str]);
+
+#[rustfmt::skip]
+const RANKS: &[Placed] = &[
+    (Rank::Birth, &["birth", "born", "dob", "bday"], &["birth", "geburt", "naissance", "nacimiento", "nascita"]),
+    (Rank::Future, &["due", "expiry", "expires", "expire", "expected", "valid", "renewal", "until", "required", "faellig"], &["expir", "deadline", "required"]),
+    (Rank::Late, &["updated", "modified", "changed", "geaendert", "last", "end", "ended", "finished", "closed", "close", "completed", "left", "ende", "fin", "shipped", "delivered", "paid", "decided", "converted", "cancelled", "to"], &["update", "modif", "finish", "complet", "shipped"]),
+    (Rank::Middle, &["sent", "contact", "reply", "signed", "confirmed", "approved", "published", "read"], &[]),
 ];
 
 type Counted = (Figure, &'static [&'static str], &'static [&'static str]);

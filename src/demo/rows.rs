@@ -101,9 +101,7 @@ impl<'a> Filling<'a> {
     ) -> Result<HashMap<usize, String>, tokio_postgres::Error> {
         self.empty = empty;
         for at in order(self.facts) {
-            if let Err(error) = self.table(at).await {
-                return Err(error);
-            }
+            self.table(at).await?;
         }
         Ok(self.empty)
     }

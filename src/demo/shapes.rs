@@ -98,7 +98,7 @@ fn is_card(value: &str) -> bool {
             _ => digit * 2,
         })
         .sum();
-    (13..=19).contains(&digits.len()) && sum % 10 == 0
+    (13..=19).contains(&digits.len()) && sum.is_multiple_of(10)
 }
 
 /// An account number whose check digits hold (ISO 13616).

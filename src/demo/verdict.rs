@@ -181,8 +181,7 @@ impl<'a> Bench<'a> {
 
     /// The foreign key that a column follows.
     fn foreign(&self, at: usize) -> Option<Verdict> {
-        let found = self
-            .table
+        self.table
             .foreign_keys
             .iter()
             .enumerate()
@@ -192,8 +191,7 @@ impl<'a> Bench<'a> {
                 let same = foreign.table == self.at && foreign.referred.get(part) == Some(&at);
                 (!same && self.facts.has_rows(foreign.table))
                     .then_some(Verdict::Follow { key, part })
-            });
-        found
+            })
     }
 
     fn may_be_secret(&self, column: &Column) -> bool {
@@ -238,7 +236,7 @@ impl<'a> Bench<'a> {
                         "type"
                     },
                 ),
-                None => (self.neutral(column), "unknown type"),
+                None => (Make::Null, "unknown type"),
             }
         };
         (Verdict::Make(self.fit(at, make)), signal.to_owned())
@@ -305,11 +303,10 @@ impl<'a> Bench<'a> {
                     ..text
                 })
             }
-            Make::Int(low, high) if in_set => {
+            Make::Int(low, _) if in_set => {
                 if self.is_unique(at) {
                     Make::Each(low.min(1).max(bounds.low.map_or(1, |low| low as i64)))
                 } else {
-                    let _ = high;
                     Make::Ordinal
                 }
             }
@@ -387,12 +384,6 @@ impl<'a> Bench<'a> {
             }));
         }
         self.by_type(element, name, &Bounds::default())
-    }
-
-    /// What stands in for a value of a type that nobody knows.
-    fn neutral(&self, column: &Column) -> Make {
-        let _ = column;
-        Make::Null
     }
 
     /// Puts columns of time in the order that checks demand, and tells those of one rank apart.
@@ -576,6 +567,9 @@ fn span(name: &str, bounds: &Bounds, most: i64, broken: bool) -> (i64, i64) {
         None => (1, 10_000),
     };
     let low = bounds.low.map_or(low, |bound| low.max(bound.ceil() as i64));
-    let high = bounds.high.map_or(high, |bound| high.min(bound.floor() as i64)).max(low);
+    let high = bounds
+        .high
+        .map_or(high, |bound| high.min(bound.floor() as i64))
+        .max(low);
     (low.min(most), high.clamp(low.min(most), most))
 }

@@ -1,5 +1,7 @@
 //! What surfaces read of a request besides its body: headers, and what the server put beside it.
 
+use std::net::IpAddr;
+
 use poem::{
     Request,
     http::{HeaderMap, HeaderName},
@@ -13,6 +15,12 @@ use crate::problem::{Kind, Problem};
 /// `unauthorized` if it is not there, which is a fault of the server.
 pub fn part<T: Send + Sync + 'static>(request: &Request) -> Result<&T, Problem> {
     request.data().ok_or_else(|| Kind::Unauthorized.into())
+}
+
+/// The address of the client that a request comes from.
+pub fn client_address(request: &Request) -> Option<IpAddr> {
+    let socket = request.remote_addr().as_socket_addr()?;
+    Some(socket.ip().to_canonical())
 }
 
 /// A header's text, the first one where it comes several times.

@@ -49,6 +49,20 @@ pub struct Edge<E> {
     metrics: Arc<Metrics>,
 }
 
+/// The body as it was sent, beside the request: for what looks at it before a surface takes it.
+#[derive(Clone)]
+pub struct Sent(Bytes);
+
+impl Sent {
+    /// The bytes of a request's body.
+    ///
+    /// # Errors
+    /// `unauthorized` if they are not there, which is a fault of the server.
+    pub fn of(request: &Request) -> Result<&[u8], Problem> {
+        headers::part::<Self>(request).map(|sent| &sent.0[..])
+    }
+}
+
 /// Who is on the other side of a socket, and which of our addresses they reached.
 #[derive(Clone)]
 pub struct Peer {
@@ -130,7 +144,9 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
             peer.remote,
             poem::http::uri::Scheme::HTTP,
         ));
+        let sent = Sent(body.clone());
         let mut request = Request::from_parts(parts, Body::from_bytes(body));
+        request.set_data(sent);
         request.set_data(id.clone());
         // The statement's own watchdog ends sooner; this catches what is stuck elsewhere.
         let answer = AssertUnwindSafe(self.routes.call(request)).catch_unwind();

@@ -4,6 +4,7 @@ use super::envelope;
 use super::execute::{On, Outcome, execute};
 use super::faults;
 use super::schema::Schemas;
+use crate::auth::tokens::Scope;
 use crate::auth::{Auth, rights};
 use crate::data::Spine;
 use crate::data::run::Keep;
@@ -37,7 +38,8 @@ impl Graphql {
     async fn answer(&self, request: &Request, body: &[u8]) -> Result<Response, Problem> {
         let auth = part::<Arc<Auth>>(request)?;
         let spine = part::<Arc<Spine>>(request)?;
-        let caller = auth.caller(request.headers()).await?;
+        let caller = auth.caller(request).await?;
+        caller.needs(Scope::Graphql)?;
         let (identity, mode) = rights::place(&caller, auth.tenants())?;
         let rules = rights::rules(&caller);
         if request.method() != Method::POST {
@@ -50,11 +52,8 @@ impl Graphql {
         }
         let envelope = envelope::read(body)?;
         let prefer = joined(request.headers(), "prefer");
-        let keep = if prefers(prefer.as_deref(), "tx", "rollback") {
-            Keep::No
-        } else {
-            Keep::Yes
-        };
+        let prefers = prefers(prefer.as_deref(), "tx", "rollback");
+        let keep = rules.keep(if prefers { Keep::No } else { Keep::Yes });
         let on = On {
             spine,
             schemas: &self.schemas,
@@ -75,9 +74,10 @@ impl Graphql {
             response = response.header(name, value);
         }
         if outcome.wrote && keep == Keep::No {
-            response = response
-                .header("sandlot-simulated", "true")
-                .header("preference-applied", "tx=rollback");
+            response = response.header("sandlot-simulated", "true");
+        }
+        if outcome.wrote && prefers {
+            response = response.header("preference-applied", "tx=rollback");
         }
         Ok(response.body(self.body(&outcome)))
     }

@@ -49,19 +49,12 @@ impl Endpoint for Embed {
 async fn answer(request: &Request) -> Result<Response, Problem> {
     let query = request.original_uri().query().unwrap_or_default();
     let auth = part::<Arc<Auth>>(request)?;
-    let named = |part: &str| part.split('=').next().is_some_and(|name| name == "token");
-    if query.split('&').any(named) {
-        return Err(Kind::QueryTokenDisabled.into());
-    }
-    let anonymous = !request.headers().contains_key(header::AUTHORIZATION)
-        && !request.headers().contains_key("api-key")
-        && auth.demo().token().is_some();
-    let caller = match anonymous {
+    let caller = match auth.presents_nothing(request) {
         // A page that is embedded without a credential shows the demo's figures.
         true => auth.anybody().await?,
-        false => auth.caller(request.headers()).await?,
+        false => auth.caller(request).await?,
     };
-    let desk = Desk::of(request, &caller)?;
+    let desk = Desk::of(request, &caller).await?;
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Err(Problem::new(Kind::MethodNotAllowed)
             .detail("This page is read.")

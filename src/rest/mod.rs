@@ -80,6 +80,9 @@ pub async fn handle(
     let parameters = parameters(call.query)?;
     match &target {
         Target::Index | Target::Tables | Target::Schema { .. } => {
+            if target == Target::Tables {
+                rules.tables.check_scope()?;
+            }
             refuse_all(&parameters)?;
             let mut catalog = spine.catalog(identity).await?;
             let Target::Schema { table } = &target else {
@@ -94,13 +97,13 @@ pub async fn handle(
         }
         _ => {}
     }
-    if method != "GET" {
-        refuse_write(spine, identity, rules, &target).await?;
-    }
+    refuse(spine, identity, rules, &target, method).await?;
     let (request, paging) = parse::request(method, &target, &parameters, &call)?;
     let csv = matches!(request, Request::List(_)) && call.headers.wants_csv();
-    let keep = if request.is_write() && call.headers.prefers("tx", "rollback") {
-        Keep::No
+    let prefers = request.is_write() && call.headers.prefers("tx", "rollback");
+    let preferred = if prefers { Keep::No } else { Keep::Yes };
+    let keep = if request.is_write() {
+        rules.keep(preferred)
     } else {
         Keep::Yes
     };
@@ -125,6 +128,8 @@ pub async fn handle(
     };
     if keep == Keep::No {
         reply.headers.push(("Sandlot-Simulated", "true".to_owned()));
+    }
+    if prefers {
         reply
             .headers
             .push(("Preference-Applied", "tx=rollback".to_owned()));
@@ -132,21 +137,31 @@ pub async fn handle(
     Ok(reply)
 }
 
-/// Refuses a write for who asks, before anything is said of what they sent.
-async fn refuse_write(
+/// Refuses a call for who asks, before anything is said of what they sent.
+async fn refuse(
     spine: &Spine,
     identity: &Identity,
     rules: &Rules,
     target: &Target,
+    method: &str,
 ) -> Result<(), Problem> {
     let (Target::Rows { table, .. } | Target::Row { table, .. }) = target else {
         return Ok(());
     };
-    let catalog = spine.catalog(identity).await?;
-    // A table that is not known yet may be a new one; planning takes another look.
-    match catalog.find(table) {
-        Some(_) => rules.check_write(&catalog.tables[rules.resolve(&catalog, table)?]),
-        None => Ok(()),
+    let mut catalog = spine.catalog(identity).await?;
+    if catalog.find(table).is_none() {
+        // It may be a new one, and planning takes another look; but a body is looked at first.
+        match rules.resolve(&catalog, table) {
+            Err(problem) if method != "GET" && problem.kind != Kind::NotFound => {
+                catalog = spine.look_again(identity).await?;
+            }
+            _ => return Ok(()),
+        }
+    }
+    let table = rules.resolve(&catalog, table)?;
+    match method {
+        "GET" => Ok(()),
+        _ => rules.check_write(&catalog.tables[table]),
     }
 }
 

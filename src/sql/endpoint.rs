@@ -10,11 +10,7 @@ use poem::{
 use tenants::Access;
 
 use crate::{
-    auth::{
-        self, Auth,
-        caller::{Place, Role},
-        rights,
-    },
+    auth::{self, Auth, rights},
     data::{run::Keep, writer::string},
     edge::headers::{joined, one, part, prefers},
     problem::{Kind, Problem},
@@ -42,17 +38,13 @@ impl Endpoint for Sql {
 
 async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
     let auth = part::<Arc<Auth>>(request)?;
-    let caller = auth.caller(request.headers()).await?;
+    let caller = auth.caller(request).await?;
     if request.method() != Method::POST {
         return Err(Problem::new(Kind::MethodNotAllowed)
             .detail("This address takes POST.")
             .header("Allow", "POST"));
     }
-    if matches!(caller.place, Place::Demo(_)) {
-        return Err(Problem::new(Kind::ScopeNotAllowed)
-            .detail("The demo token does not have the scope `sql`."));
-    }
-    let tenant = caller.tenant_as(Role::Admin)?;
+    let tenant = caller.tenant_for_sql()?;
     let identity = auth::usable(tenant)?;
     let media = one(request.headers(), header::CONTENT_TYPE).unwrap_or_default();
     if !body.is_empty() && !parse::is_json(media) {

@@ -219,7 +219,7 @@ impl<'a> Row<'a> {
             Kind::Country => name_of(country).to_owned(),
             Kind::CountryCode => {
                 let (two, three) = codes_of(country);
-                if most >= 3 && most < 40 { three } else { two }.to_owned()
+                if (3..40).contains(&most) { three } else { two }.to_owned()
             }
             Kind::Url => {
                 let url = format!("https://www.{}", company.domain());
@@ -271,7 +271,7 @@ impl<'a> Row<'a> {
         };
         match kind {
             Kind::Uuid => return codes::uuid(dice),
-            Kind::Shape(shape) => return shape.distinct(index, dice),
+            Kind::Shape(shape) => return shape.distinct(index),
             Kind::Email => {
                 let host = format!("{}.example", dice.pick(words::NOUNS));
                 let room = most.saturating_sub(host.len() + 1);

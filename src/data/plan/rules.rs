@@ -1,6 +1,7 @@
 //! What a caller may see and do: the part of a plan that comes from who asks.
 
 use crate::data::catalog::{Catalog, Table};
+use crate::data::run::Keep;
 use crate::problem::{Kind, Problem};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -93,13 +94,33 @@ impl Reach {
     }
 
     fn check(&self, name: &str, outside: Kind) -> Result<(), Problem> {
+        self.check_scope()?;
+        if self.is_outside(name) {
+            return Err(outside.into());
+        }
+        Ok(())
+    }
+
+    /// Refuses a credential that reaches none of them at all.
+    ///
+    /// # Errors
+    /// `scope-not-allowed`.
+    pub fn check_scope(&self) -> Result<(), Problem> {
         match self {
-            Self::All => Ok(()),
-            Self::Only(names) if names.contains(name) => Ok(()),
-            Self::Only(_) => Err(outside.into()),
             Self::Nothing(scope) => Err(Problem::new(Kind::ScopeNotAllowed)
                 .detail(format!("The token does not have the scope `{scope}`."))),
+            _ => Ok(()),
         }
+    }
+
+    /// Whether there is a list that lacks the name.
+    fn is_outside(&self, name: &str) -> bool {
+        matches!(self, Self::Only(names) if !names.contains(name))
+    }
+
+    /// Whether there is a list that has the name.
+    pub fn lists(&self, name: &str) -> bool {
+        matches!(self, Self::Only(names) if names.contains(name))
     }
 }
 
@@ -110,11 +131,20 @@ impl Rules {
     /// not they exist, and with `not-found`.
     pub fn resolve(&self, catalog: &Catalog, name: &str) -> Result<usize, Problem> {
         let found = catalog.find(name);
-        let is_view = found.is_some_and(|at| catalog.tables[at].kind.is_view());
-        if is_view {
-            self.views.check(name, Kind::ViewNotAllowed)?;
-        } else {
-            self.tables.check(name, Kind::TableNotAllowed)?;
+        match found {
+            Some(at) if catalog.tables[at].kind.is_view() => {
+                self.views.check(name, Kind::ViewNotAllowed)?;
+            }
+            Some(_) => self.tables.check(name, Kind::TableNotAllowed)?,
+            // What is on either list may be asked for. Any other name is refused as if it were
+            // there, or the refusals would tell which names are.
+            None if self.tables.lists(name) || self.views.lists(name) => {}
+            None => {
+                self.tables.check(name, Kind::TableNotAllowed)?;
+                if self.views.is_outside(name) {
+                    return Err(Kind::ViewNotAllowed.into());
+                }
+            }
         }
         match found {
             Some(at) if !self.special(name).is_some_and(|special| special.absent) => Ok(at),
@@ -166,6 +196,20 @@ impl Rules {
             Some(refusal) => Err(refusal.problem()),
             None => Ok(()),
         }
+    }
+
+    /// Whether a write is kept, given what the client prefers.
+    pub fn keep(&self, preferred: Keep) -> Keep {
+        match self.simulation {
+            Some(_) => Keep::No,
+            None => preferred,
+        }
+    }
+
+    /// The same, with the statements that check what a commit would have checked.
+    pub fn end(&self, preferred: Keep) -> (Keep, &str) {
+        let late = "set constraints all immediate; ";
+        (self.keep(preferred), self.simulation.as_deref().unwrap_or(late))
     }
 
     /// How the table is special, if it is.
