@@ -13,12 +13,13 @@
 //! | user | a row of a tenant's own `users`: who signs in to that copy |
 //! | caller | who asks, once credentials are checked, where, and with which rights |
 //! | problem | an error as an RFC 9457 document: one row of one catalogue |
+//! | demo | a schema with made-up values in the template's shape, which anybody may use and nobody can change |
 //! | surface | one face of the API |
 //!
 //! # The way of a request
 //!
 //! ```text
-//! edge::Edge::answer     limits of size and time, request id, log line, problem documents
+//! edge::Edge::answer     limits of rate, size and time, request id, log line, problem documents
 //!   app::routes          the whole list of routes
 //!     platform calls     accounts, auth::operations, tenancy::operations: one function a call
 //!     rest               a data call: method, path, query, body -> data::request::Request
@@ -37,8 +38,9 @@
 //! - `migration/` (crate): the tables of both databases, one reversible file a step.
 //! - `src/`: [`config`] every setting, [`problem`] every error, [`postgres`] the own PostgreSQL,
 //!   [`databases`] and [`platform`] where the two databases are, [`directory`] who is known,
-//!   [`edge`], [`auth`], [`template`], [`tenancy`], [`data`] the spine, [`listing`] what lists
-//!   in addresses mean, [`rest`], [`graphql`], [`reports`], [`sql`], [`tokens`] and [`accounts`] the surfaces,
+//!   [`edge`], [`limits`], [`audit`] the log of calls, [`auth`], [`template`], [`demo`], [`tenancy`], [`data`]
+//!   the spine, [`listing`] what lists in addresses mean, [`rest`], [`graphql`], [`reports`],
+//!   [`sql`], [`tokens`], [`logs`], [`exports`], [`accounts`] and [`panel`] the surfaces,
 //!   [`reference`](mod@reference) generated pages, [`front`] and [`health`] plain pages, [`check`] the walls tried,
 //!   [`operate`] the operator's commands, [`app`] and [`serve`] all of it together.
 //! - `tests/`: one binary over a real PostgreSQL; `tests/tidy.rs` holds the rules about the code.
@@ -61,6 +63,8 @@
 //! - I8. A field of GraphQL's `Query` is one plan and one statement; all mutations of an operation
 //!   are one transaction.
 //! - I9. All surfaces share one plan: the same rows and the same refusals whichever way you ask.
+//! - I10. The demo is masked at rest: its role reaches its schema and nothing else, its rows follow from a seed, and the
+//!   database itself refuses to keep a write (`tests/demo`).
 //! - I11. One catalogue of problems; nothing else leaves the server as an error, and the cause of
 //!   one has no way into a body (`tests/problems.rs`, `tests/rubbish.rs`).
 //! - A copy is wholly of one version of the template and knows of which; its certificate compares it
@@ -71,6 +75,7 @@
 
 pub mod accounts;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod check;
 pub mod config;
@@ -79,13 +84,17 @@ pub mod databases;
 pub mod demo;
 pub mod directory;
 pub mod edge;
+pub mod exports;
 pub mod failure;
 pub mod front;
 pub mod graphql;
 pub mod health;
+pub mod limits;
 pub mod listing;
 pub mod log;
+pub mod logs;
 pub mod operate;
+pub mod panel;
 pub mod platform;
 pub mod postgres;
 pub mod problem;

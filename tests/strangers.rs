@@ -35,6 +35,7 @@ const JUDGED: &[(&str, &str, Needs)] = &[
     ("POST", "/api/auth/logout", Needs::Token),
     ("GET", "/api/auth/me", Needs::Token),
     ("POST", "/api/auth/signup", Needs::Key),
+    ("GET", "/api/logs", Needs::Admin),
     ("GET", "/api/tokens", Needs::Admin),
     ("POST", "/api/tokens", Needs::Admin),
     ("GET", "/api/tokens/{id}", Needs::Admin),

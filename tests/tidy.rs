@@ -20,6 +20,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "databases",
             "platform",
             "directory",
+            "limits",
+            "audit",
             "edge",
         ],
     ),
@@ -29,7 +31,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "surfaces",
-        &["rest", "graphql", "reports", "sql", "tokens", "accounts"],
+        &[
+            "rest", "graphql", "reports", "sql", "tokens", "logs", "exports", "accounts", "panel",
+        ],
     ),
     (
         "top",

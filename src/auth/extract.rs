@@ -10,6 +10,7 @@ use poem_openapi::{
 
 use crate::{
     directory::tenant,
+    edge::visit::Visit,
     problem::{Kind, Problem},
 };
 
@@ -49,7 +50,7 @@ impl Credential for Keyed {
     const SCHEMES: &'static [&'static str] = &[API_KEY];
 
     async fn check(auth: &Auth, request: &Request) -> Result<Self, Problem> {
-        match auth.keyed(request.headers()).await? {
+        match MaybeKeyed::check(auth, request).await?.0 {
             Some(tenant) => Ok(Self(tenant)),
             None => {
                 Err(Problem::new(Kind::InvalidApiKey)
@@ -63,7 +64,11 @@ impl Credential for MaybeKeyed {
     const SCHEMES: &'static [&'static str] = &[];
 
     async fn check(auth: &Auth, request: &Request) -> Result<Self, Problem> {
-        auth.keyed(request.headers()).await.map(Self)
+        let tenant = auth.keyed(request.headers()).await?;
+        if let Some(tenant) = &tenant {
+            Visit::of(request)?.note_tenant(tenant.id);
+        }
+        Ok(Self(tenant))
     }
 }
 

@@ -15,18 +15,21 @@ use crate::{
     problem::{Kind, Problem},
 };
 
+pub mod browser;
 pub mod caller;
 pub mod extract;
 pub mod jwt;
 pub mod operations;
 pub mod password;
 pub mod present;
+pub mod replay;
+pub mod rehearse;
 pub mod rights;
 pub mod session;
 pub mod tokens;
 pub mod users;
 
-use caller::{Caller, Place, Role, Who};
+use caller::{Caller, Role, Who};
 use jwt::{Keys, Use};
 use tokens::Tokens;
 use users::{By, User};
@@ -96,21 +99,6 @@ impl Auth {
         Ok(Some(tenant))
     }
 
-    /// Whoever has the public demo token, or needs none.
-    ///
-    /// # Errors
-    /// `service-unavailable` while the first demo is being made.
-    pub async fn anybody(&self) -> Result<Caller, Problem> {
-        Ok(Caller {
-            who: Who::Anybody,
-            place: Place::Demo(self.demo.here().await?),
-            role: Role::Admin,
-            family: String::new(),
-            token: None,
-            signature: None,
-        })
-    }
-
     /// The masked copy that anybody may use.
     pub fn demo(&self) -> &Demo {
         &self.demo
@@ -134,15 +122,8 @@ impl Auth {
         email: &str,
         password: String,
     ) -> Result<Pair, Problem> {
-        let user = users::find(&self.tenants, &usable(tenant)?, By::Email(email)).await?;
-        let stored = user.as_ref().and_then(|user| user.password_hash.clone());
-        let right = password::verify(password, stored).await?;
-        match user {
-            Some(user) if right && user.active => {
-                self.open(&who(tenant, &user), Some(user.role)).await
-            }
-            _ => Err(Kind::InvalidCredentials.into()),
-        }
+        let user = self.user_of(tenant, email, password).await?;
+        self.open(&who(tenant, &user), Some(user.role)).await
     }
 
     /// Signs an account in.
@@ -150,15 +131,8 @@ impl Auth {
     /// # Errors
     /// `invalid-credentials`, the same in text and time for a wrong password and an unknown address.
     pub async fn sign_in_account(&self, email: &str, password: String) -> Result<Pair, Problem> {
-        let account = self.directory.account_by_email(email).await?;
-        let stored = account
-            .as_ref()
-            .map(|account| account.password_hash.clone());
-        let right = password::verify(password, stored).await?;
-        match account {
-            Some(account) if right => self.open(&Who::Account { id: account.id }, None).await,
-            _ => Err(Kind::InvalidCredentials.into()),
-        }
+        let account = self.account_of(email, password).await?;
+        self.open(&Who::Account { id: account.id }, None).await
     }
 
     /// Trades a refresh token for a new pair, spending it.
@@ -219,6 +193,32 @@ impl Auth {
     /// The tenants, to work as one of them.
     pub fn tenants(&self) -> &Tenants {
         &self.tenants
+    }
+
+    /// The user of a tenant whose address and password these are.
+    async fn user_of(
+        &self,
+        tenant: &tenant::Model,
+        email: &str,
+        password: String,
+    ) -> Result<User, Problem> {
+        let user = users::find(&self.tenants, &usable(tenant)?, By::Email(email)).await?;
+        let stored = user.as_ref().and_then(|user| user.password_hash.clone());
+        let right = password::verify(password, stored).await?;
+        user.filter(|user| right && user.active)
+            .ok_or_else(|| Kind::InvalidCredentials.into())
+    }
+
+    /// The account whose address and password these are.
+    async fn account_of(&self, email: &str, password: String) -> Result<account::Model, Problem> {
+        let account = self.directory.account_by_email(email).await?;
+        let stored = account
+            .as_ref()
+            .map(|account| account.password_hash.clone());
+        let right = password::verify(password, stored).await?;
+        account
+            .filter(|_| right)
+            .ok_or_else(|| Kind::InvalidCredentials.into())
     }
 
     /// The role that the user has now; a role changed since the sign-in takes effect at a refresh.

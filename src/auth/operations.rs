@@ -7,7 +7,10 @@ use poem_openapi::{ApiResponse, Object, OpenApi, Tags, payload::Json, types::Any
 use serde_json::Value;
 
 use crate::{
-    edge::form::{Body, Fields, Form},
+    edge::{
+        form::{Body, Fields, Form},
+        visit::{Newcomer, PasswordTry},
+    },
     problem::{Kind, Problem},
 };
 
@@ -211,6 +214,7 @@ impl AuthApi {
     async fn token(
         &self,
         auth: Data<&Arc<Auth>>,
+        _limit: PasswordTry,
         key: MaybeKeyed,
         body: Body<Credentials>,
     ) -> Result<Json<Tokens>, Problem> {
@@ -286,6 +290,7 @@ impl AuthApi {
     async fn signup(
         &self,
         auth: Data<&Arc<Auth>>,
+        _limit: Newcomer,
         key: Keyed,
         body: Body<NewUser>,
     ) -> Result<SignedUp, Problem> {

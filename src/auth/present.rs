@@ -14,7 +14,7 @@ use poem::{
 
 use crate::{
     directory::tenant,
-    edge::{Sent, headers::client_address},
+    edge::{Sent, headers::client_address, visit::Visit},
     problem::{Kind, Problem},
 };
 
@@ -34,14 +34,34 @@ const PARAMETER: &str = "token";
 
 impl Auth {
     /// Who asks, and where: the credential says who, the `Api-Key` where. An API token says both.
+    /// Once they are known, the request is drawn from their limit.
     ///
     /// # Errors
-    /// `invalid-api-key`, `missing-token`, `invalid-token`, `token-expired`, `tenant-mismatch`;
+    /// `invalid-api-key`, `missing-token`, `invalid-token`, `token-expired`, `too-many-requests`,
+    /// `tenant-mismatch`;
     /// for API tokens also `query-token-disabled`, `embed-type-required`, `invalid-signature`,
     /// `ip-not-allowed`, `domain-not-allowed`.
     pub async fn caller(&self, request: &Request) -> Result<Caller, Problem> {
+        self.caller_in(request, false).await
+    }
+
+    /// The same for a page that is made to sit in a frame: where a browser goes there, it sends no
+    /// `Origin`. The page then says itself in which pages it may be framed: see
+    /// [`places::frame_sources`](super::tokens::places::frame_sources).
+    ///
+    /// # Errors
+    /// As [`Auth::caller`].
+    pub async fn caller_in_frame(&self, request: &Request) -> Result<Caller, Problem> {
+        self.caller_in(request, true).await
+    }
+
+    async fn caller_in(&self, request: &Request, framed: bool) -> Result<Caller, Problem> {
         let headers = request.headers();
+        let visit = Visit::of(request)?;
         let tenant = self.keyed(headers).await?;
+        if let Some(tenant) = &tenant {
+            visit.note_tenant(tenant.id);
+        }
         let query = request.original_uri().query().unwrap_or_default();
         let text = match in_address(query) {
             None => bearer(headers)?,
@@ -53,18 +73,22 @@ impl Auth {
             Some(token) if self.demo().token().is_some_and(|demo| demo.is(token)) => {
                 return Err(Kind::EmbedTypeRequired.into());
             }
-            Some(token) => return self.token_caller(request, token, true, tenant).await,
+            Some(token) => {
+                let way = if framed { Way::Frame } else { Way::Address };
+                return self.token_caller(request, token, way, tenant).await;
+            }
         };
         if self.demo().token().is_some_and(|token| token.is(text)) {
             return match tenant {
-                None => self.anybody().await,
+                None => self.anybody(request).await,
                 Some(_) => Err(Kind::TenantMismatch.into()),
             };
         }
         if text.starts_with(PREFIX) {
-            return self.token_caller(request, text, false, tenant).await;
+            return self.token_caller(request, text, Way::Header, tenant).await;
         }
         let claims = self.keys.read(text, Use::Access)?;
+        visit.admit(claims.sub.clone().into(), None).await?;
         let (place, role) = match tenant {
             // Everybody who is signed in may read the template.
             None => (Place::Template, Role::Viewer),
@@ -83,6 +107,25 @@ impl Auth {
         })
     }
 
+    /// Whoever has the public demo token, or needs none: each address has a limit of its own.
+    ///
+    /// # Errors
+    /// `too-many-requests`; `service-unavailable` while the first demo is being made.
+    pub async fn anybody(&self, request: &Request) -> Result<Caller, Problem> {
+        let visit = Visit::of(request)?;
+        visit
+            .admit(format!("anybody:{}", visit.address()), None)
+            .await?;
+        Ok(Caller {
+            who: Who::Anybody,
+            place: Place::Demo(self.demo().here().await?),
+            role: Role::Admin,
+            family: String::new(),
+            token: None,
+            signature: None,
+        })
+    }
+
     /// Whether a request comes with no credential at all, and there is a demo to show to anybody.
     pub fn presents_nothing(&self, request: &Request) -> bool {
         let headers = request.headers();
@@ -96,9 +139,10 @@ impl Auth {
         &self,
         request: &Request,
         text: &str,
-        in_address: bool,
+        way: Way,
         keyed: Option<Arc<tenant::Model>>,
     ) -> Result<Caller, Problem> {
+        let visit = Visit::of(request)?;
         let known = self.tokens.find(text).await?.ok_or(Kind::InvalidToken)?;
         let token = known.token;
         let now = Utc::now();
@@ -119,13 +163,15 @@ impl Auth {
         if token.expires_at.is_some_and(|end| end <= now) {
             return Err(Kind::InvalidToken.into());
         }
-        if in_address && token.kind != TokenKind::Embed {
+        if way != Way::Header && token.kind != TokenKind::Embed {
             return Err(Kind::EmbedTypeRequired.into());
         }
         if !token.takes_address(client_address(request)) {
             return Err(Kind::IpNotAllowed.into());
         }
-        if !token.takes_origin(origin(request.headers())) {
+        let is_sent = request.headers().contains_key(header::ORIGIN);
+        let goes_there = way == Way::Frame && !is_sent;
+        if !goes_there && !token.takes_origin(origin(request.headers())) {
             return Err(Kind::DomainNotAllowed.into());
         }
         let tenant = match keyed {
@@ -136,12 +182,15 @@ impl Auth {
                 .filter(|tenant| tenant.status != tenant::Status::Deleting)
                 .ok_or(Kind::InvalidToken)?,
         };
+        let who = Who::Token {
+            tenant: tenant.id,
+            id: token.id,
+        };
+        visit.note_tenant(tenant.id);
+        visit.admit(who.clone().into(), token.rate_limit).await?;
         self.tokens.used(token.id, now);
         Ok(Caller {
-            who: Who::Token {
-                tenant: tenant.id,
-                id: token.id,
-            },
+            who,
             place: Place::Tenant(tenant),
             role: if token.writes() {
                 Role::Editor
@@ -153,6 +202,17 @@ impl Auth {
             signature,
         })
     }
+}
+
+/// How a token came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// In the `Authorization` header.
+    Header,
+    /// In the address.
+    Address,
+    /// In the address of a page that is made to sit in a frame.
+    Frame,
 }
 
 /// A query string without the token that it may carry: for links, and for all that is answered.

@@ -93,6 +93,7 @@ pub fn rules(caller: &Caller) -> Rules {
         no_writes,
         no_growth,
         special: vec![users],
+        nothing: false,
         simulation: None,
     }
 }

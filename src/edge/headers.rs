@@ -7,6 +7,7 @@ use poem::{
     http::{HeaderMap, HeaderName},
 };
 
+use super::visit::Visit;
 use crate::problem::{Kind, Problem};
 
 /// A part of the server that the routes carry along.
@@ -17,10 +18,9 @@ pub fn part<T: Send + Sync + 'static>(request: &Request) -> Result<&T, Problem> 
     request.data().ok_or_else(|| Kind::Unauthorized.into())
 }
 
-/// The address of the client that a request comes from.
+/// The address of the client that a request comes from, trusted proxies looked through.
 pub fn client_address(request: &Request) -> Option<IpAddr> {
-    let socket = request.remote_addr().as_socket_addr()?;
-    Some(socket.ip().to_canonical())
+    request.data::<Visit>().map(Visit::address)
 }
 
 /// A header's text, the first one where it comes several times.

@@ -1,5 +1,6 @@
 //! Schemas ready for use, kept by what they were made from.
 
+use super::documents::Documents;
 use super::sdl;
 use super::shape::Shape;
 use crate::data::catalog::Catalog;
@@ -25,6 +26,8 @@ pub struct Schema {
     pub schema: Valid<apollo_compiler::Schema>,
     /// For introspection.
     pub implementers: HashMap<Name, Implementers>,
+    /// Documents that were good for it.
+    pub documents: Documents,
 }
 
 /// Schemas made lately: the last one used comes last.
@@ -51,6 +54,7 @@ impl Schema {
             .map_err(|error| Problem::new(Kind::InternalError).because(error.errors.to_string()))?;
         Ok(Self {
             implementers: schema.implementers_map(),
+            documents: Documents::default(),
             shape,
             schema,
         })

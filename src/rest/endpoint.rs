@@ -8,7 +8,7 @@ use poem::{
 };
 
 use crate::{
-    auth::{Auth, present::without_token, rights},
+    auth::{Auth, present::without_token, rehearse::rehearse, replay, rights},
     data::Spine,
     edge::headers::{joined, one, part},
     problem::Problem,
@@ -36,10 +36,13 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
     let spine = part::<Arc<Spine>>(request)?;
     let caller = auth.caller(request).await?;
     let (identity, mode) = rights::place(&caller, auth.tenants())?;
-    let rules = rights::rules(&caller);
+    let mut rules = rights::rules(&caller);
+    let rehearsal = rehearse(request).await?;
+    rules.nothing = rehearsal.empty;
     let uri = request.original_uri();
     let query = without_token(uri.query().unwrap_or_default());
     let prefer = joined(request.headers(), "prefer");
+    let replay = replay::of(&caller, request, body, false)?;
     let call = Call {
         method: request.method().as_str(),
         base: BASE,
@@ -51,6 +54,7 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
             prefer: prefer.as_deref(),
         },
         body,
+        replay: replay.as_ref(),
     };
     let reply = super::handle(spine, &identity, &rules, call).await?;
     let mut response = Response::builder()
@@ -58,7 +62,8 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
         .header("sandlot-mode", mode)
         .body(reply.body);
     let marks = rights::marks(&caller, auth.directory());
-    for (name, value) in marks.into_iter().chain(reply.headers) {
+    let marks = marks.into_iter().chain(rehearsal.mark());
+    for (name, value) in marks.chain(reply.headers) {
         let name = HeaderName::from_bytes(name.as_bytes());
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value)) {
             response.headers_mut().insert(name, value);

@@ -1,6 +1,15 @@
 //! One logged-in connection: who logs in, with which password, and the settings that its startup packet pins.
 
-use std::{fmt::Write as _, future::poll_fn, pin::pin, sync::Arc, time::Duration};
+use std::{
+    fmt::Write as _,
+    future::poll_fn,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -11,6 +20,7 @@ use crate::{
     error::{self, Error},
     names::{EXTENSIONS, quote_ident},
     settings::{Credentials, Limits},
+    socket::Socket,
     statements::Statements,
 };
 
@@ -45,10 +55,37 @@ pub(crate) struct Link {
     pub(crate) statements: Statements,
     /// Process id of the backend.
     pub(crate) pid: i32,
-    pub(crate) cancel: CancelToken,
+    pub(crate) cancel: Cancel,
     /// Closed once the connection's task is over and its socket with it.
     pub(crate) ended: watch::Receiver<()>,
     pub(crate) task: AbortHandle,
+    /// Whether it ended because the server sent more in one message than we take.
+    exceeded: Arc<AtomicBool>,
+}
+
+/// How a connection's statement is cancelled.
+#[derive(Clone)]
+pub(crate) struct Cancel {
+    token: CancelToken,
+    config: Arc<Config>,
+}
+
+impl Cancel {
+    /// Asks the server to cancel whatever the connection is running.
+    pub(crate) async fn send(&self) {
+        let Ok(socket) = Socket::open(&self.config, Arc::default()).await else {
+            return;
+        };
+        // The server says nothing to it; what comes of it is seen on the connection itself.
+        let _ = self.token.cancel_query_raw(socket, NoTls).await;
+    }
+}
+
+impl Link {
+    /// Whether the connection ended because the server sent more in one message than we take.
+    pub(crate) fn is_exceeded(&self) -> bool {
+        self.exceeded.load(Ordering::Relaxed)
+    }
 }
 
 impl Door {
@@ -90,9 +127,13 @@ impl Door {
     }
 
     async fn log_in(&self, identity: &Identity) -> Result<Link, Error> {
-        let config = self.config(identity);
+        let config = Arc::new(self.config(identity));
+        let exceeded = Arc::<AtomicBool>::default();
+        let Ok(socket) = Socket::open(&config, Arc::clone(&exceeded)).await else {
+            return Err(Error::Unreachable { source: None });
+        };
         let (client, mut connection) = config
-            .connect(NoTls)
+            .connect_raw(socket, NoTls)
             .await
             .map_err(|error| error::of_login(&identity.role, error))?;
         let (alive, ended) = watch::channel(());
@@ -115,12 +156,16 @@ impl Door {
             })
             .ok_or(Error::Unreachable { source: None })?;
         Ok(Link {
-            cancel: client.cancel_token(),
+            cancel: Cancel {
+                token: client.cancel_token(),
+                config,
+            },
             client,
             statements: Statements::default(),
             pid,
             ended,
             task,
+            exceeded,
         })
     }
 

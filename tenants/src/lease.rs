@@ -73,6 +73,11 @@ impl Lease {
         self.link.pid
     }
 
+    /// Whether the connection ended because the server sent more in one message than is read.
+    pub fn is_exceeded(&self) -> bool {
+        self.link.is_exceeded()
+    }
+
     /// Prepares `sql`, or finds it among the last hundred statements that this connection prepared.
     ///
     /// # Errors

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use tokio::{sync::watch, task::AbortHandle, time::timeout};
-use tokio_postgres::{CancelToken, NoTls, error::SqlState};
+use tokio_postgres::error::SqlState;
 
 use crate::{
-    connect::{Identity, Link},
+    connect::{Cancel, Identity, Link},
     error::Error,
     lease::{Access, Lease},
     names::quote_ident,
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Target {
     pid: i32,
     role: String,
-    cancel: CancelToken,
+    cancel: Cancel,
     ended: watch::Receiver<()>,
     task: AbortHandle,
 }
@@ -42,7 +42,7 @@ impl Target {
 
 /// Ends `target` and returns when its backend is gone, or when nothing more can be done.
 pub(crate) async fn end(mut target: Target, executioner: Option<Pool>) {
-    let _ = timeout(GRACE, target.cancel.cancel_query(NoTls)).await;
+    let _ = timeout(GRACE, target.cancel.send()).await;
     if timeout(GRACE, target.ended.changed()).await.is_ok() {
         return;
     }

@@ -6,6 +6,9 @@ use crate::harness::{Client, Tenant};
 
 mod doors;
 mod life;
+mod matrix;
+mod programs;
+mod reach;
 mod signed;
 
 /// A token just made, and its record.

@@ -118,6 +118,38 @@ pub fn is_origin_of(origin: &str, entry: &str) -> bool {
     same_host && same_port && wanted_scheme.is_none_or(|wanted| scheme == wanted)
 }
 
+/// The pages that may frame another, as `frame-ancestors` has them (CSP level 3, 2.3.1): those that
+/// a `domain_allowlist` means; all if it is empty.
+pub fn frame_sources(entries: &[String]) -> String {
+    if entries.is_empty() {
+        return "*".to_owned();
+    }
+    let mut sources = Vec::new();
+    for entry in entries {
+        let (schemes, rest, any) = match entry.split_once("://") {
+            Some((scheme, rest)) => (vec![scheme], rest, ""),
+            None => (vec!["http", "https"], entry.as_str(), ":*"),
+        };
+        // The policy has no spelling for an address of IPv6.
+        if rest.starts_with('[') {
+            continue;
+        }
+        let any = match host_and_port(rest) {
+            (_, Some(_)) => "",
+            (_, None) => any,
+        };
+        sources.extend(
+            schemes
+                .iter()
+                .map(|scheme| format!("{scheme}://{rest}{any}")),
+        );
+    }
+    if sources.is_empty() {
+        return "'none'".to_owned();
+    }
+    sources.join(" ")
+}
+
 /// A host, and the port behind it if there is one.
 fn host_and_port(text: &str) -> (&str, Option<&str>) {
     match text.rsplit_once(':') {
@@ -231,6 +263,28 @@ mod tests {
             // `null` is a host's name like any other; the origin `null` never matches it.
             assert!(bad == "null" || !is_domain(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn frames_are_told_of_the_same_pages() {
+        let sources = |entries: &[&str]| {
+            frame_sources(
+                &entries
+                    .iter()
+                    .map(|entry| (*entry).to_owned())
+                    .collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(sources(&[]), "*");
+        assert_eq!(
+            sources(&["app.example"]),
+            "http://app.example:* https://app.example:*"
+        );
+        assert_eq!(
+            sources(&["*.shop.example:8443", "https://one.example", "[::1]"]),
+            "http://*.shop.example:8443 https://*.shop.example:8443 https://one.example"
+        );
+        assert_eq!(sources(&["[::1]"]), "'none'");
     }
 
     #[test]

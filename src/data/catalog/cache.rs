@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tenants::{Error, Lease};
 
 /// For how long a look is believed without another one.
-pub const FRESH: Duration = Duration::from_millis(500);
+pub const FRESH: Duration = Duration::from_millis(800);
 
 /// How many schemas are remembered before those not asked for lately are forgotten.
 const CAPACITY: usize = 10_000;

@@ -20,6 +20,8 @@ pub struct Rules {
     pub no_growth: Option<Refusal>,
     /// Tables that are treated differently from what their definition says.
     pub special: Vec<Special>,
+    /// Whether reads find nothing, as a client may want to see.
+    pub nothing: bool,
     /// If no write is kept: the statements that check what a commit would have checked.
     pub simulation: Option<Arc<str>>,
 }

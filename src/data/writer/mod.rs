@@ -196,6 +196,20 @@ fn integer(out: &mut Vec<u8>, value: i64) {
     out.extend_from_slice(&digits[at..]);
 }
 
+/// Writes a number that is not negative, with zeros in front of fewer digits than `width`.
+fn padded(out: &mut Vec<u8>, value: i64, width: usize) {
+    let mut digits = [b'0'; 20];
+    let mut at = digits.len();
+    let mut rest = value.unsigned_abs();
+    while rest > 0 {
+        at -= 1;
+        // The remainder is below ten.
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    out.extend_from_slice(&digits[at.min(digits.len() - width)..]);
+}
+
 /// `numeric` as sent: number of base-10000 digits, weight of the first, sign, digits after the
 /// point to show, then the digits (`numeric_send`).
 fn numeric(out: &mut Vec<u8>, raw: &[u8]) -> Option<()> {
@@ -228,7 +242,7 @@ fn numeric(out: &mut Vec<u8>, raw: &[u8]) -> Option<()> {
     } else {
         integer(out, group(0).into());
         for position in 1..=weight {
-            put(out, format_args!("{:04}", group(position)));
+            padded(out, group(position).into(), 4);
         }
     }
     if scale > 0 {
@@ -236,7 +250,7 @@ fn numeric(out: &mut Vec<u8>, raw: &[u8]) -> Option<()> {
         let end = out.len() + scale;
         let mut position = weight + 1;
         while out.len() < end {
-            put(out, format_args!("{:04}", group(position)));
+            padded(out, group(position).into(), 4);
             position += 1;
         }
         out.truncate(end);

@@ -1,6 +1,6 @@
 //! Days, times of day and instants in the ISO form that `to_json` gives them.
 
-use super::{put, quoted};
+use super::{padded, quoted};
 
 const DAY: i64 = 86_400_000_000;
 
@@ -23,7 +23,11 @@ fn day(out: &mut Vec<u8>, days: i64) -> bool {
     let (year, month, day) = civil(days);
     let before = year <= 0;
     let year = if before { 1 - year } else { year };
-    put(out, format_args!("{year:04}-{month:02}-{day:02}"));
+    padded(out, year, 4);
+    out.push(b'-');
+    padded(out, month, 2);
+    out.push(b'-');
+    padded(out, day, 2);
     before
 }
 
@@ -44,13 +48,15 @@ pub(super) fn date(out: &mut Vec<u8>, days: i32) {
 pub(super) fn time(out: &mut Vec<u8>, micros: i64) {
     let seconds = micros / 1_000_000;
     let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
-    put(
-        out,
-        format_args!("{hours:02}:{minutes:02}:{:02}", seconds % 60),
-    );
+    padded(out, hours, 2);
+    out.push(b':');
+    padded(out, minutes, 2);
+    out.push(b':');
+    padded(out, seconds % 60, 2);
     let part = micros % 1_000_000;
     if part != 0 {
-        put(out, format_args!(".{part:06}"));
+        out.push(b'.');
+        padded(out, part, 6);
         while out.last() == Some(&b'0') {
             out.pop();
         }

@@ -1,0 +1,133 @@
+//! Requests a second over HTTP, as a share of what `pgbench` gets of the same Postgres.
+//!
+//! `cargo bench --bench requests` starts a server with a Postgres of its own and measures both in
+//! turn, so that a machine that is busy with something else slows both. Needs `wrk`. Arguments:
+//! `--rounds`, `--seconds` of each measurement, `--tenants`, `--clients`, `--only NAME`, and
+//! `--server ARGUMENT` for the server's own.
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+
+#[path = "../../tests/harness/client.rs"]
+#[allow(dead_code)]
+mod client;
+mod load;
+mod stage;
+mod work;
+
+use clap::Parser;
+use stage::{Spent, Stage};
+use work::{WORK, Work};
+
+#[derive(Parser)]
+struct Arguments {
+    /// Measurements of each kind; the middle one counts
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Length of one measurement
+    #[arg(long, default_value_t = 4)]
+    seconds: u32,
+    /// Tenants that are asked one after the other, in the second half of the table
+    #[arg(long, default_value_t = 200)]
+    tenants: usize,
+    /// Clients of either load generator
+    #[arg(long, default_value_t = 8)]
+    clients: usize,
+    /// Only requests whose name begins so
+    #[arg(long, default_value = "")]
+    only: String,
+    /// Further argument of the server
+    #[arg(long)]
+    server: Vec<String>,
+    /// What `cargo bench` adds
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// The measurements of one kind of request.
+#[derive(Default)]
+struct Row {
+    ours: Vec<f64>,
+    theirs: Vec<f64>,
+    /// Microseconds of processor time an answer: of the server, of Postgres for it, of Postgres for pgbench.
+    spent: [Vec<f64>; 3],
+}
+
+#[tokio::main]
+async fn main() {
+    let arguments = Arguments::parse();
+    let stage = Stage::set(arguments.tenants.max(1), &arguments.server).await;
+    println!(
+        "PostgreSQL {}, {} cores, {} clients, {} rounds of {} s; server {}\n",
+        stage.postgres,
+        std::thread::available_parallelism().map_or(1, usize::from),
+        arguments.clients,
+        arguments.rounds,
+        arguments.seconds,
+        stage.pid(),
+    );
+    println!(
+        "| request | tenants | pgbench/s | Sandlot/s | share | goal | µs server | µs its Postgres | µs pgbench's Postgres |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
+    let mut counts = vec![1];
+    if arguments.tenants > 1 {
+        counts.push(arguments.tenants);
+    }
+    for count in counts {
+        for work in WORK
+            .iter()
+            .filter(|work| work.name.starts_with(&arguments.only))
+        {
+            let row = measure(&stage, work, count, &arguments).await;
+            print(work, count, row);
+        }
+    }
+    println!("\nThe server holds {:.0} MB.", stage.memory());
+}
+
+async fn measure(stage: &Stage, work: &Work, count: usize, arguments: &Arguments) -> Row {
+    let tenants = &stage.tenants[..count];
+    let (clients, seconds) = (arguments.clients, arguments.seconds);
+    let token = stage.token().await;
+    // Connections are opened and statements prepared.
+    load::wrk(stage, work, tenants, &token, clients, 2);
+    let mut row = Row::default();
+    for _ in 0..arguments.rounds {
+        let token = stage.token().await;
+        let before = stage.spent();
+        let ours = load::wrk(stage, work, tenants, &token, clients, seconds);
+        let between = stage.spent();
+        let theirs = load::pgbench(stage, work, tenants, clients, seconds);
+        let after = stage.spent();
+        let each = |from: f64, to: f64, rate: f64| (to - from) * 1e6 / (rate * f64::from(seconds));
+        let (a, b, c): (Spent, Spent, Spent) = (before, between, after);
+        row.ours.push(ours);
+        row.theirs.push(theirs);
+        row.spent[0].push(each(a.server, b.server, ours));
+        row.spent[1].push(each(a.postgres, b.postgres, ours));
+        row.spent[2].push(each(b.postgres, c.postgres, theirs));
+    }
+    row
+}
+
+fn print(work: &Work, count: usize, row: Row) {
+    let shares = row
+        .ours
+        .iter()
+        .zip(&row.theirs)
+        .map(|(a, b)| a / b)
+        .collect();
+    let [server, postgres, pgbench] = row.spent.map(median);
+    println!(
+        "| {} | {count} | {:.0} | {:.0} | {:.2} | {} | {server:.0} | {postgres:.0} | {pgbench:.0} |",
+        work.name,
+        median(row.theirs),
+        median(row.ours),
+        median(shares),
+        work.goal.map_or(String::new(), |goal| goal.to_string()),
+    );
+}
+
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
