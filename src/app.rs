@@ -24,6 +24,7 @@ use crate::{
     config::Settings,
     data::{MakeSecret, Spine},
     databases::{self, Databases},
+    demo::Demo,
     directory::Directory,
     edge::metrics::Metrics,
     exports::{
@@ -67,6 +68,8 @@ pub struct App {
     pub tenancy: Arc<Tenancy>,
     /// Requests for data, answered.
     pub spine: Arc<Spine>,
+    /// The masked copy that anybody may use.
+    pub demo: Demo,
     /// Who called what.
     pub audit: Arc<Audit>,
     /// How much may be asked for.
@@ -115,11 +118,19 @@ impl App {
         let ttl =
             (settings.tenant_ttl > 0).then(|| TimeDelta::hours(i64::from(settings.tenant_ttl)));
         let directory = Directory::new(db.clone(), ttl);
+        let demo = Demo::new(
+            db.clone(),
+            tenants.clone(),
+            template.clone(),
+            &secrets.server,
+            settings,
+        );
         let auth = Auth::new(
             db.clone(),
             directory.clone(),
             tenants.clone(),
             Keys::new(&secrets.jwt),
+            demo.clone(),
             Tokens::new(db.clone(), &secrets.server),
             settings.query_tokens,
         );
@@ -158,6 +169,7 @@ impl App {
             auth: Arc::new(auth),
             tenancy: Arc::new(tenancy),
             spine: Arc::new(spine),
+            demo,
             audit,
             limits,
             metrics,
@@ -187,6 +199,7 @@ impl App {
             tokio::join!(
                 app.tenancy.keep_finishing(),
                 app.tenancy.keep_spares(),
+                app.demo.keep_fresh(),
                 app.keep_sweeping(),
                 app.tenants.keep_guard(),
                 app.tenancy.keep_quota(app.quota),
@@ -298,6 +311,7 @@ fn api(
             audit: Arc::clone(&app.audit),
         })
         .data(PublicUrl(public_url.to_owned()))
+        .data_opt(app.demo.token().map(|token| front::PublicToken(token.as_str().to_owned())))
         .map_to_response()
 }
 

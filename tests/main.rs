@@ -11,6 +11,7 @@ mod changing;
 mod check;
 mod corpus;
 mod crud;
+mod demo;
 mod examples;
 mod exports;
 mod fairness;

@@ -25,7 +25,10 @@ const LAYERS: &[(&str, &[&str])] = &[
             "edge",
         ],
     ),
-    ("spine", &["data", "listing", "template", "auth", "tenancy"]),
+    (
+        "spine",
+        &["data", "listing", "template", "demo", "auth", "tenancy"],
+    ),
     (
         "surfaces",
         &[

@@ -19,6 +19,7 @@ pub mod load;
 mod seeding;
 mod versions;
 
+pub use seeding::NAME as CRM;
 pub use versions::Version;
 
 /// The schema that the template is in.

@@ -22,7 +22,8 @@ use crate::{
 /// over what was made; nobody else ever sees the membership. Dropped without [`Fill::commit`], nothing of it stays.
 pub struct Fill {
     lease: Lease,
-    role: String,
+    /// Whom the platform joins for the time being; none if it is a member for good.
+    role: Option<String>,
 }
 
 impl Tenants {
@@ -120,6 +121,18 @@ impl Tenants {
         Ok(fill)
     }
 
+    /// Opens the transaction in which a demo is made: the template stays as the script has it until the end, and all that
+    /// is read in it is of one moment. What is made can be handed over to [`Tenants::demo_owner`].
+    ///
+    /// # Errors
+    /// [`script::Error::Stale`] when the template is not as it was when the script was drawn up.
+    pub async fn demo(&self, script: &Script) -> Result<Fill, script::Error> {
+        let mut fill = self.begin_fill("").await?;
+        fill.role = None;
+        script.hold_template(&*fill.lease).await?;
+        Ok(fill)
+    }
+
     pub(crate) async fn begin_fill(&self, role: &str) -> Result<Fill, Error> {
         let lease = self.platform().await?;
         lease.begin().await?;
@@ -129,7 +142,7 @@ impl Tenants {
             .await?;
         Ok(Fill {
             lease,
-            role: role.to_owned(),
+            role: Some(role.to_owned()),
         })
     }
 
@@ -248,19 +261,19 @@ impl Tenants {
 
 impl Fill {
     pub(crate) async fn join(&self) -> Result<(), Error> {
-        let role = quote_ident(&self.role);
-        let text = format!("grant {role} to current_user");
+        let Some(role) = &self.role else {
+            return Ok(());
+        };
+        let text = format!("grant {} to current_user", quote_ident(role));
         Ok(self.lease.batch_execute(&text).await?)
     }
 
     /// Ends the platform's membership and commits.
     pub async fn commit(self) -> Result<(), Error> {
-        self.lease
-            .batch_execute(&format!(
-                "revoke {} from current_user",
-                quote_ident(&self.role)
-            ))
-            .await?;
+        if let Some(role) = &self.role {
+            let text = format!("revoke {} from current_user", quote_ident(role));
+            self.lease.batch_execute(&text).await?;
+        }
         self.lease.commit().await?;
         self.lease.finish();
         Ok(())

@@ -15,6 +15,7 @@ mod queries;
 mod routines;
 mod rows;
 mod sequences;
+mod sketch;
 pub(crate) mod slot;
 pub(crate) mod split;
 mod tables;
@@ -32,6 +33,7 @@ use tokio_postgres::{
 
 use self::catalog::Catalog;
 use self::draft::{Draft, there};
+pub use self::sketch::{Sketch, Step};
 use crate::names::EXTENSIONS;
 
 /// A schema's copy as a list of statements.

@@ -275,6 +275,8 @@ fn settings(urls: &[String; 2], arguments: &[&str]) -> Settings {
         "--register-rate=0".to_owned(),
         // Tests that are about spares ask for them.
         "--spares=0".to_owned(),
+        // Tests that are about the demo make one.
+        "--demo=false".to_owned(),
     ];
     let more = arguments.iter().map(|argument| (*argument).to_owned());
     let fixed = fixed
