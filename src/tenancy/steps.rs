@@ -214,6 +214,7 @@ impl Tenancy {
         let tenants = tenant::Entity::find().all(&self.db).await?;
         let snapshots = snapshots::Entity::find().all(&self.db).await?;
         let of_snapshots = snapshots.into_iter().map(|snapshot| snapshot.schema);
+        let demos = Demo::names(&self.db).await?;
         let of_spares = spares
             .into_iter()
             .flat_map(|spare| [spare.schema, spare.role]);
@@ -221,7 +222,6 @@ impl Tenancy {
             let names = [&tenant.schema, &tenant.role].into_iter();
             names.chain(&tenant.spare).cloned()
         });
-        let demos = Demo::names(&self.db).await?;
         let known: HashSet<String> = of_spares
             .chain(of_tenants)
             .chain(of_snapshots)
