@@ -62,6 +62,8 @@
 //! - I8. A field of GraphQL's `Query` is one plan and one statement; all mutations of an operation
 //!   are one transaction.
 //! - I9. All surfaces share one plan: the same rows and the same refusals whichever way you ask.
+//! - A write that a client has named or signed is made once: what the ledger keeps of it commits with
+//!   it, as the tenant, and only what a server has signed is served again (`tests/replay.rs`).
 //! - I11. One catalogue of problems; nothing else leaves the server as an error, and the cause of
 //!   one has no way into a body (`tests/problems.rs`, `tests/rubbish.rs`).
 //! - A copy is wholly of one version of the template and knows of which; its certificate compares it

@@ -11,6 +11,7 @@ mod check;
 mod corpus;
 mod crud;
 mod examples;
+mod direct;
 mod exports;
 mod fairness;
 mod graphql;
