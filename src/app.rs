@@ -27,6 +27,7 @@ use crate::{
     config::Settings,
     data::{MakeSecret, Spine},
     databases::{self, Databases},
+    demo::Demo,
     direct::{self, Direct},
     directory::Directory,
     edge::metrics::Metrics,
@@ -42,7 +43,11 @@ use crate::{
     panel::Panel,
     platform::{self, Secrets},
     problem::{Kind, Problem},
-    reference::problems::{self, PublicUrl},
+    reference::{
+        docs,
+        problems::{self, PublicUrl},
+        swagger,
+    },
     reports::{self, Embed, Records, Reports, ReportsApi},
     rest, sql,
     template::Template,
@@ -67,6 +72,8 @@ pub struct App {
     pub tenancy: Arc<Tenancy>,
     /// Requests for data, answered.
     pub spine: Arc<Spine>,
+    /// The masked copy that anybody may use.
+    pub demo: Demo,
     /// Who called what.
     pub audit: Arc<Audit>,
     /// How much may be asked for.
@@ -111,6 +118,7 @@ impl App {
             );
         }
         let template = Template::open(&tenants, &databases.tenants_url, settings).await?;
+        password::use_secret(&secrets.server);
         password::warm_up()
             .await
             .map_err(|problem| anyhow::anyhow!("{problem}"))?;
@@ -118,11 +126,19 @@ impl App {
         let ttl =
             (settings.tenant_ttl > 0).then(|| TimeDelta::hours(i64::from(settings.tenant_ttl)));
         let directory = Directory::new(db.clone(), ttl);
+        let demo = Demo::new(
+            db.clone(),
+            tenants.clone(),
+            template.clone(),
+            &secrets.server,
+            settings,
+        );
         let auth = Auth::new(
             db.clone(),
             directory.clone(),
             tenants.clone(),
             Keys::new(&secrets.jwt),
+            demo.clone(),
             Tokens::new(db.clone(), &secrets.server),
             settings.query_tokens,
         );
@@ -161,6 +177,7 @@ impl App {
             auth: Arc::new(auth),
             tenancy: Arc::new(tenancy),
             spine: Arc::new(spine),
+            demo,
             audit,
             limits,
             metrics,
@@ -211,6 +228,7 @@ impl App {
             tokio::join!(
                 app.tenancy.keep_finishing(),
                 app.tenancy.keep_spares(),
+                app.demo.keep_fresh(),
                 app.keep_sweeping(),
                 app.tenants.keep_guard(),
                 app.keep_door(),
@@ -223,6 +241,9 @@ impl App {
 
     /// Closes all connections.
     pub async fn close(&self) {
+        if let Err(problem) = self.auth.tokens().write_down().await {
+            tracing::warn!(%problem, "when tokens were used could not be written down");
+        }
         self.audit.finish().await;
         self.tenants.close().await;
         if let Err(error) = self.db.clone().close().await {
@@ -268,7 +289,12 @@ pub fn routes(app: &Arc<App>, public_url: &str, document: &serde_json::Value) ->
     let api: Arc<dyn DynEndpoint<Output = Response>> =
         Arc::new(ToDynEndpoint(api(app, public_url, document)));
     Routes {
-        panel: Panel::new(Arc::clone(&api), Arc::clone(&app.auth), public_url),
+        panel: Panel::new(
+            Arc::clone(&api),
+            Arc::clone(&app.auth),
+            Arc::clone(&app.audit),
+            public_url,
+        ),
         api,
     }
 }
@@ -291,7 +317,10 @@ fn api(
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/metrics", get(health::metrics))
-        .at("/api_docs", get(problems::page))
+        .at("/api_docs", get(docs::docs))
+        .at("/api_docs/try", get(docs::try_it))
+        .at(swagger::SCRIPT, get(swagger::script))
+        .at(swagger::STYLE, get(swagger::style))
         .at("/api_docs/problems.md", get(problems::plain))
         .at("/openapi.json", get(openapi.data(document.to_string())))
         .at(sql::PATH, sql::Sql)
@@ -313,6 +342,7 @@ fn api(
             audit: Arc::clone(&app.audit),
         })
         .data(PublicUrl(public_url.to_owned()))
+        .data_opt(app.demo.token().map(|token| front::PublicToken(token.as_str().to_owned())))
         .map_to_response()
 }
 

@@ -34,6 +34,7 @@ const JUDGED: &[(&str, &str, Needs)] = &[
     ("POST", "/api/auth/token", Needs::Nothing),
     ("POST", "/api/auth/refresh", Needs::Nothing),
     ("POST", "/api/auth/logout", Needs::Token),
+    ("POST", "/api/auth/logout/everywhere", Needs::Token),
     ("GET", "/api/auth/me", Needs::Token),
     ("POST", "/api/auth/signup", Needs::Key),
     ("GET", "/api/logs", Needs::Admin),

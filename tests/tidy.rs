@@ -26,7 +26,10 @@ const LAYERS: &[(&str, &[&str])] = &[
             "edge",
         ],
     ),
-    ("spine", &["data", "listing", "template", "auth", "tenancy"]),
+    (
+        "spine",
+        &["data", "listing", "template", "demo", "auth", "tenancy"],
+    ),
     (
         "surfaces",
         &[

@@ -17,6 +17,7 @@ use tenants::{Access, names};
 use tokio_postgres::error::SqlState;
 
 use crate::{
+    demo::Demo,
     directory::{account, tenant},
     problem::{Kind, Problem},
 };
@@ -220,7 +221,12 @@ impl Tenancy {
             let names = [&tenant.schema, &tenant.role].into_iter();
             names.chain(&tenant.spare).cloned()
         });
-        let known: HashSet<String> = of_spares.chain(of_tenants).chain(of_snapshots).collect();
+        let demos = Demo::names(&self.db).await?;
+        let known: HashSet<String> = of_spares
+            .chain(of_tenants)
+            .chain(of_snapshots)
+            .chain(demos)
+            .collect();
         for name in there.schemas.into_iter().chain(there.roles) {
             if known.contains(&name) {
                 continue;

@@ -23,6 +23,7 @@ pub mod script;
 mod settings;
 mod snapshot;
 mod socket;
+mod spread;
 mod statements;
 mod superuser;
 mod watchdog;

@@ -49,6 +49,8 @@ pub struct Limits {
     pub temp_file_kb: i64,
     /// Memory of one sort or hash, in kB; the server's own setting if none.
     pub work_mem_kb: Option<u32>,
+    /// Bytes of a template from which a copy of it is made on several connections.
+    pub spread_from: u64,
 }
 
 impl Default for Limits {
@@ -64,6 +66,7 @@ impl Default for Limits {
             statement: Duration::from_secs(60),
             temp_file_kb: 512 * 1024,
             work_mem_kb: None,
+            spread_from: 32 << 20,
         }
     }
 }
