@@ -66,6 +66,8 @@
 //! - I9. All surfaces share one plan: the same rows and the same refusals whichever way you ask.
 //! - I10. The demo is masked at rest: its role reaches its schema and nothing else, its rows follow from a seed, and the
 //!   database itself refuses to keep a write (`tests/demo`).
+//! - A write that a client has named or signed is made once: what the ledger keeps of it commits with
+//!   it, as the tenant, and only what a server has signed is served again (`tests/replay.rs`).
 //! - I11. One catalogue of problems; nothing else leaves the server as an error, and the cause of
 //!   one has no way into a body (`tests/problems.rs`, `tests/rubbish.rs`).
 //! - A copy is wholly of one version of the template and knows of which; its certificate compares it

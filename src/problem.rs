@@ -144,7 +144,7 @@ problems! {
         "Use one of the methods in the `Allow` header of the answer.";
     IdempotencyConflict 409 "idempotency-conflict" "Idempotency Conflict"
         "The `Idempotency-Key` was already used for another request within the last 24 hours."
-        "Use a new key for a new request, and repeat a request exactly when retrying it.";
+        "Use a new key for a new request, and repeat a request exactly when retrying it. With `Retry-After` the first request is still at work.";
     PayloadTooLarge 413 "payload-too-large" "Payload Too Large"
         "The body is larger than the server accepts (256 KB unless the operator changed it)."
         "Send the rows in several requests.";

@@ -13,6 +13,7 @@ mod corpus;
 mod crud;
 mod demo;
 mod examples;
+mod direct;
 mod exports;
 mod fairness;
 mod graphql;

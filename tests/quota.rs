@@ -32,6 +32,22 @@ async fn above_its_quota_a_tenant_reads_and_deletes() {
         .expect(201)
         .json();
     let made = format!("/api/v1/clients/{}", made["data"]["id"]);
+    let name = json!({"name": "before"});
+    let snapshots = "/api/tenant/snapshots";
+    let kept = tenant.admin.post(snapshots, &name).await.expect(201).json();
+    let restore = format!("{snapshots}/{}/restore", kept["id"]);
+    // What is kept counts too.
+    tenancy.measure(quota, false).await.unwrap();
+    let twice = tenant.admin.post("/api/v1/clients", &client).await;
+    twice.problem(402, "quota-exceeded");
+    let path = format!("{snapshots}/{}", kept["id"]);
+    tenant.admin.delete(&path).await.expect(200);
+    tenancy.measure(quota, false).await.unwrap();
+    tenant
+        .admin
+        .post("/api/v1/clients", &client)
+        .await
+        .expect(201);
 
     server.as_tenant(&tenant, GROW).await;
     tenancy.measure(quota, false).await.unwrap();
@@ -51,6 +67,15 @@ async fn above_its_quota_a_tenant_reads_and_deletes() {
             .post("/api/auth/signup", &somebody)
             .await
             .problem(402, "quota-exceeded");
+        let report = json!({"slug": "mine", "title": "Mine", "view": "clients", "chart": {}});
+        for (path, body) in [
+            (snapshots, &json!({"name": "after"})),
+            (restore.as_str(), &json!({})),
+            ("/api/reports", &report),
+        ] {
+            let refused = calls.post(path, body).await;
+            refused.problem(402, "quota-exceeded");
+        }
         calls.get("/api/v1/clients?per_page=1").await.expect(200);
         for (query, status) in [
             ("create table more (i int)", 402),
@@ -94,6 +119,48 @@ async fn above_its_quota_a_tenant_reads_and_deletes() {
     tokio::time::timeout(Duration::from_secs(30), back)
         .await
         .expect("room was made");
+}
+
+#[tokio::test]
+async fn a_reset_brings_a_tenant_back_below_its_quota() {
+    let server = Server::start().await;
+    let tenant = server.tenant("full").await;
+    let role = server.role(&tenant).await;
+    let measure = async || {
+        let size = server.app.tenants.measure(&tenant.schema, &role).await;
+        u64::try_from(size.unwrap().unwrap()).unwrap()
+    };
+    let quota = measure().await + ROOM;
+    // The replay ledger fills the quota like tables do.
+    let answer =
+        json!({"query": "insert into clients (name) select 'x' returning repeat('x', 250000)"});
+    for at in 0..5 {
+        let keyed = tenant.admin.with("Idempotency-Key", &at.to_string());
+        keyed.post("/api/v1/sql", &answer).await.expect(200);
+    }
+    let client = json!({"name": "One more"});
+    let keyed = tenant.admin.with("Idempotency-Key", "before");
+    let before = keyed.post("/api/v1/clients", &client).await.expect(201);
+    assert!(measure().await > quota);
+    let tenancy = &server.app.tenancy;
+    tenancy.measure(quota, false).await.unwrap();
+    let full = tenant.admin.post("/api/v1/clients", &client).await;
+    full.problem(402, "quota-exceeded");
+    // What was made before it was full is answered still.
+    let again = keyed.post("/api/v1/clients", &client).await.expect(201);
+    assert_eq!(again.header("duplicate-request"), "true");
+    assert_eq!(again.body, before.body);
+    tenant
+        .admin
+        .post("/api/tenant/reset", &json!({}))
+        .await
+        .expect(200);
+    tenancy.measure(quota, false).await.unwrap();
+    tenant
+        .admin
+        .post("/api/v1/clients", &client)
+        .await
+        .expect(201);
 }
 
 #[tokio::test]

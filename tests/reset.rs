@@ -229,3 +229,38 @@ async fn a_snapshot_is_taken_restored_and_deleted() {
         .get(0);
     assert_eq!(left, 0, "the snapshots went with their tenant");
 }
+
+#[tokio::test]
+async fn a_reset_that_another_server_is_at_is_no_orphan() {
+    let server = Server::start().await;
+    let tenant = server.tenant("busy").await;
+    let role = server.role(&tenant).await;
+    let superuser = server.superuser().await;
+    let schema = format!("reset_{}", "a".repeat(26));
+    superuser
+        .batch_execute(&format!(
+            "create schema {schema} authorization sandlot_owner; grant usage, create on schema {schema} to {role}"
+        ))
+        .await
+        .unwrap();
+    let there = async || {
+        let sql = "select exists (select from pg_namespace where nspname = $1)";
+        let row = superuser.query_one(sql, &[&schema]).await.unwrap();
+        row.get::<_, bool>(0)
+    };
+    // Who works on a tenant holds its record.
+    let worker = server.platform_superuser().await;
+    worker
+        .batch_execute(&format!(
+            "begin; select from tenants where id = {} for no key update",
+            tenant.id
+        ))
+        .await
+        .unwrap();
+    let twin = server.twin().await;
+    twin.app.tenancy.remove_orphans().await.unwrap();
+    assert!(there().await);
+    worker.batch_execute("rollback").await.unwrap();
+    twin.app.tenancy.remove_orphans().await.unwrap();
+    assert!(!there().await);
+}

@@ -1,5 +1,7 @@
 //! The disk quota: who takes too much may read, delete and reset, until it is less again.
 //!
+//! What counts: tables and indexes, snapshots, large objects, and entries of the replay ledger.
+//!
 //! The verdict is kept in the tenant's record, so that a request knows it without asking, on every server.
 
 use std::time::Duration;
@@ -71,7 +73,10 @@ impl Tenancy {
                 );
             }
         }
-        let Some(size) = self.tenants.measure(&tenant.schema, &tenant.role).await? else {
+        let snapshots = self.snapshots(tenant).await?;
+        let kept = snapshots.iter().map(|snapshot| snapshot.schema.as_str());
+        let schemas: Vec<&str> = kept.chain([tenant.schema.as_str()]).collect();
+        let Some(size) = self.tenants.measure_all(&schemas, &tenant.role).await? else {
             return Ok(());
         };
         let over = u64::try_from(size).unwrap_or(0) > quota;

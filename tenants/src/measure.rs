@@ -20,7 +20,8 @@ const SIZE: &str = "
         select c.oid, c.relkind from pg_catalog.pg_depend d join pg_catalog.pg_class c on c.oid = d.objid
         where d.classid = 'pg_catalog.pg_class'::regclass
           and d.refclassid = 'pg_catalog.pg_namespace'::regclass
-          and d.refobjid = (select oid from pg_catalog.pg_namespace where nspname = $1::pg_catalog.text))
+          and d.refobjid = any (array(
+              select oid from pg_catalog.pg_namespace where nspname = any ($1::pg_catalog.text[]))))
     select (select pg_catalog.count(*) * $3 + coalesce(pg_catalog.sum(
                        case when relkind in ('r', 'm', 'S') then pg_catalog.pg_total_relation_size(oid) end), 0)
             from relations)
@@ -53,6 +54,11 @@ impl Tenants {
     ///
     /// None while a lock of the tenant's own keeps a table from being measured: the platform does not wait for it.
     pub async fn measure(&self, schema: &str, role: &str) -> Result<Option<i64>, Error> {
+        self.measure_all(&[schema], role).await
+    }
+
+    /// The same with further schemas that are kept for it.
+    pub async fn measure_all(&self, schemas: &[&str], role: &str) -> Result<Option<i64>, Error> {
         let lease = self.platform().await?;
         lease.begin().await?;
         lease
@@ -64,7 +70,7 @@ impl Tenants {
             .query_one(
                 &statement,
                 &[
-                    &schema,
+                    &schemas,
                     &role,
                     &PER_RELATION,
                     &PER_LARGE_OBJECT,
