@@ -1,6 +1,9 @@
 //! The whole server on one screen: its parts, its routes, what runs in the background.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use chrono::{TimeDelta, Utc};
@@ -25,6 +28,7 @@ use crate::{
     data::{MakeSecret, Spine},
     databases::{self, Databases},
     demo::Demo,
+    direct::{self, Direct},
     directory::Directory,
     edge::metrics::Metrics,
     exports::{
@@ -76,7 +80,11 @@ pub struct App {
     pub limits: Arc<limits::Limits>,
     /// The server's figures.
     pub metrics: Arc<Metrics>,
+    /// The door for tenants' own programs, once it is open.
+    pub direct: OnceLock<Arc<Direct>>,
     health: Arc<Health>,
+    /// The servers' common secret.
+    secret: [u8; 32],
     /// Bytes that a tenant may take; none for no quota.
     quota: Option<u64>,
 }
@@ -174,6 +182,8 @@ impl App {
             limits,
             metrics,
             health: Arc::new(health),
+            direct: OnceLock::new(),
+            secret: secrets.server,
             quota: Some(settings.tenant_quota * 1_000_000).filter(|bytes| *bytes > 0),
         }))
     }
@@ -189,6 +199,25 @@ impl App {
             .context("taking back steps of the platform's database")
     }
 
+    /// Opens the door for tenants' own programs, if the settings say so.
+    ///
+    /// # Errors
+    /// When its address can't be listened on.
+    pub async fn open_door(&self, settings: &Settings) -> anyhow::Result<()> {
+        let (directory, tenants) = (self.directory.clone(), self.tenants.clone());
+        let door = Direct::open(settings, directory, tenants, self.secret).await?;
+        if let Some(door) = door {
+            self.direct.get_or_init(|| door);
+        }
+        Ok(())
+    }
+
+    async fn keep_door(&self) {
+        if let Some(door) = self.direct.get() {
+            Arc::clone(door).serve().await;
+        }
+    }
+
     /// Starts what runs beside the requests.
     pub fn start_background(self: &Arc<Self>) -> JoinHandle<()> {
         let app = Arc::clone(self);
@@ -202,6 +231,7 @@ impl App {
                 app.demo.keep_fresh(),
                 app.keep_sweeping(),
                 app.tenants.keep_guard(),
+                app.keep_door(),
                 app.tenancy.keep_quota(app.quota),
                 app.audit.keep(),
                 app.auth.tokens().keep_writing_down(),
@@ -304,6 +334,7 @@ fn api(
         .data(app.directory.clone())
         .data(Arc::clone(&app.auth))
         .data(Arc::clone(&app.tenancy))
+        .data(app.direct.get().cloned())
         .data(Arc::clone(&app.spine))
         .data(Records::new(app.db.clone()))
         .data(Log {
@@ -431,6 +462,7 @@ fn tenants(
         limits: Limits {
             connections: settings.connections as usize,
             per_tenant: settings.connections_per_tenant as usize,
+            direct: settings.direct_listen.map_or(0, |_| direct::EACH),
             statement: Duration::from_secs(settings.request_timeout),
             ..Limits::default()
         },

@@ -74,6 +74,7 @@ pub async fn run(
     listener: TcpListener,
     mut stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
+    app.open_door(settings).await?;
     let public_url = public_url(settings, &listener)?;
     let document = platform_spec::finish(&app::service().spec())
         .map_err(|problem| anyhow::anyhow!("{problem}"))?;

@@ -137,7 +137,10 @@ impl Tenancy {
         // What names the schema in text is made anew under the new name, by its owner to be.
         let mending = version.script.mend(&tenant.schema);
         if !mending.is_empty() {
-            let lease = self.tenants.lease(&tenant.identity(), Access::Write).await?;
+            let lease = self
+                .tenants
+                .lease(&tenant.identity(), Access::Write)
+                .await?;
             let limit = self.tenants.settings().limits.statement;
             let mend = async {
                 lease.begin().await?;
@@ -254,9 +257,9 @@ impl Tenancy {
             return Ok(None);
         }
         let users = self.tenants.users_of(schema).await?;
-        Ok(tenants.iter().find(|tenant| {
-            tenant.status == tenant::Status::Ready && users.contains(&tenant.role)
-        }))
+        Ok(tenants
+            .iter()
+            .find(|tenant| tenant.status == tenant::Status::Ready && users.contains(&tenant.role)))
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod certify;
 mod cluster;
 mod connect;
+mod direct;
 mod error;
 mod guard;
 mod handle;
@@ -29,6 +30,7 @@ mod watchdog;
 mod weaknesses;
 
 pub use connect::Identity;
+pub use direct::Socket;
 pub use error::Error;
 pub use handle::Tenants;
 pub use lease::{Access, Lease, Watch};
