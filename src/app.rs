@@ -5,23 +5,37 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use chrono::{TimeDelta, Utc};
 use migration::MigratorTrait as _;
-use poem::{Endpoint, EndpointExt as _, Response, Route, get, handler, http::header, web::Data};
+use poem::{
+    Endpoint, EndpointExt as _, Request, Response, Route,
+    endpoint::{DynEndpoint, ToDynEndpoint},
+    get, handler,
+    http::header,
+    web::Data,
+};
 use poem_openapi::OpenApiService;
 use sea_orm::DatabaseConnection;
 use tenants::{Credentials, Limits, Tenants};
-use tokio::task::JoinHandle;
+use tokio::{sync::Mutex, task::JoinHandle};
 
 use crate::{
     accounts::AccountsApi,
-    auth::{Auth, jwt::Keys, operations::AuthApi, password, session},
+    audit::Audit,
+    auth::{Auth, jwt::Keys, operations::AuthApi, password, session, tokens::Tokens},
     config::Settings,
     data::{MakeSecret, Spine},
     databases::{self, Databases},
     directory::Directory,
     edge::metrics::Metrics,
+    exports::{
+        self, Exports,
+        model::{Fields, Published},
+    },
     front,
     graphql::{self, Graphql},
     health::{self, Health},
+    limits::{self, Quotas},
+    logs::{Log, LogsApi},
+    panel::Panel,
     platform::{self, Secrets},
     problem::{Kind, Problem},
     reference::problems::{self, PublicUrl},
@@ -29,6 +43,7 @@ use crate::{
     rest, sql,
     template::Template,
     tenancy::{Tenancy, certificate::Seal, operations::TenantApi, spares::Stock},
+    tokens::{self, Test, TokensApi},
 };
 
 /// How often what has expired is removed.
@@ -48,6 +63,10 @@ pub struct App {
     pub tenancy: Arc<Tenancy>,
     /// Requests for data, answered.
     pub spine: Arc<Spine>,
+    /// Who called what.
+    pub audit: Arc<Audit>,
+    /// How much may be asked for.
+    pub limits: Arc<limits::Limits>,
     /// The server's figures.
     pub metrics: Arc<Metrics>,
     health: Arc<Health>,
@@ -97,6 +116,8 @@ impl App {
             directory.clone(),
             tenants.clone(),
             Keys::new(&secrets.jwt),
+            Tokens::new(db.clone(), &secrets.server),
+            settings.query_tokens,
         );
         let tenancy = Tenancy::new(
             db.clone(),
@@ -111,11 +132,20 @@ impl App {
         );
         let spine = Spine::new(tenants.clone(), &secrets.server, make_secret());
         let metrics = Arc::new(Metrics::default());
+        let limits = Arc::new(rate_limits(settings)?);
+        let audit = Audit::new(
+            db.clone(),
+            settings.log_days,
+            settings.log_queue,
+            metrics.audit(),
+        );
         let health = Health {
             db: db.clone(),
+            limits: Arc::clone(&limits),
             tenants: tenants.clone(),
             template,
             metrics: Arc::clone(&metrics),
+            ready: Mutex::default(),
         };
         Ok(Arc::new(Self {
             db,
@@ -124,6 +154,8 @@ impl App {
             auth: Arc::new(auth),
             tenancy: Arc::new(tenancy),
             spine: Arc::new(spine),
+            audit,
+            limits,
             metrics,
             health: Arc::new(health),
             quota: Some(settings.tenant_quota * 1_000_000).filter(|bytes| *bytes > 0),
@@ -154,12 +186,15 @@ impl App {
                 app.keep_sweeping(),
                 app.tenants.keep_guard(),
                 app.tenancy.keep_quota(app.quota),
+                app.audit.keep(),
+                app.auth.tokens().keep_writing_down(),
             );
         })
     }
 
     /// Closes all connections.
     pub async fn close(&self) {
+        self.audit.finish().await;
         self.tenants.close().await;
         if let Err(error) = self.db.clone().close().await {
             tracing::debug!(%error, "the platform's connections did not close cleanly");
@@ -172,19 +207,58 @@ impl App {
                 Ok(gone) => tracing::debug!(gone, "expired sessions removed"),
                 Err(problem) => tracing::warn!(%problem, "expired sessions could not be removed"),
             }
+            match self.tenants.sweep_ledger().await {
+                Ok(gone) => tracing::debug!(gone, "expired entries of the replay ledger removed"),
+                Err(error) => tracing::warn!(%error, "expired entries of the replay ledger stay"),
+            }
             tokio::time::sleep(SWEEP).await;
         }
     }
 }
 
+/// The whole server: pages for people, and the API, which the pages call like everybody else.
+pub struct Routes {
+    panel: Panel,
+    api: Arc<dyn DynEndpoint<Output = Response>>,
+}
+
+impl Endpoint for Routes {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        if Panel::has(request.original_uri().path()) {
+            self.panel.call(request).await
+        } else {
+            self.api.call(request).await
+        }
+    }
+}
+
 /// All routes.
-pub fn routes(
+pub fn routes(app: &Arc<App>, public_url: &str, document: &serde_json::Value) -> Routes {
+    let api: Arc<dyn DynEndpoint<Output = Response>> =
+        Arc::new(ToDynEndpoint(api(app, public_url, document)));
+    Routes {
+        panel: Panel::new(Arc::clone(&api), Arc::clone(&app.auth), public_url),
+        api,
+    }
+}
+
+/// All routes but the panel's.
+fn api(
     app: &Arc<App>,
     public_url: &str,
     document: &serde_json::Value,
 ) -> impl Endpoint<Output = Response> + 'static {
-    Route::new()
+    let exports = Exports::all(public_url, &beside_exports(app));
+    let routes = exports
+        .into_iter()
+        .fold(Route::new(), |routes, (path, export)| {
+            routes.at(path, export)
+        });
+    routes
         .at("/", get(front::landing))
+        .at("/docs/instructions", get(front::instructions))
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/metrics", get(health::metrics))
@@ -192,6 +266,7 @@ pub fn routes(
         .at("/api_docs/problems.md", get(problems::plain))
         .at("/openapi.json", get(openapi.data(document.to_string())))
         .at(sql::PATH, sql::Sql)
+        .at(tokens::PATH, Test)
         .nest_no_strip(reports::PATH, Reports)
         .at(graphql::PATH, Graphql::new(public_url))
         .nest_no_strip(rest::BASE, rest::Rest)
@@ -203,14 +278,66 @@ pub fn routes(
         .data(Arc::clone(&app.tenancy))
         .data(Arc::clone(&app.spine))
         .data(Records::new(app.db.clone()))
+        .data(Log {
+            db: app.db.clone(),
+            audit: Arc::clone(&app.audit),
+        })
         .data(PublicUrl(public_url.to_owned()))
         .map_to_response()
 }
 
+/// What the exports say of other surfaces.
+fn beside_exports(app: &App) -> exports::Beside {
+    let records = Records::new(app.db.clone());
+    exports::Beside {
+        reports: Arc::new(move |tenant| {
+            let records = records.clone();
+            Box::pin(async move {
+                let all = records.all(tenant).await?.into_iter();
+                let published = all.filter(|report| report.published);
+                let published = published.map(|report| Published {
+                    slug: report.slug,
+                    title: report.title,
+                    view: report.view,
+                });
+                Ok(published.collect())
+            })
+        }),
+        graphql: Arc::new(|catalog, rules| {
+            let called = graphql::called(Arc::clone(catalog), rules).into_iter();
+            let fields = called.map(|called| Fields {
+                table: called.table,
+                list: called.list,
+                create: called.create,
+                columns: called.columns,
+                enums: called.enums,
+            });
+            fields.collect()
+        }),
+    }
+}
+
 /// The platform's own calls.
-pub fn service() -> OpenApiService<(AccountsApi, TenantApi, AuthApi, ReportsApi), ()> {
+pub fn service() -> OpenApiService<
+    (
+        AccountsApi,
+        TenantApi,
+        AuthApi,
+        TokensApi,
+        ReportsApi,
+        LogsApi,
+    ),
+    (),
+> {
     OpenApiService::new(
-        (AccountsApi, TenantApi, AuthApi, ReportsApi),
+        (
+            AccountsApi,
+            TenantApi,
+            AuthApi,
+            TokensApi,
+            ReportsApi,
+            LogsApi,
+        ),
         "Sandlot",
         env!("CARGO_PKG_VERSION"),
     )
@@ -223,6 +350,20 @@ fn openapi(document: Data<&String>) -> Response {
     Response::builder()
         .header(header::CONTENT_TYPE, "application/json")
         .body(document.0.clone())
+}
+
+fn rate_limits(settings: &Settings) -> anyhow::Result<limits::Limits> {
+    let quotas = Quotas {
+        address: settings.ip_rate,
+        caller: settings.token_rate,
+        sign_in: settings.sign_in_rate,
+        register: settings.register_rate,
+        window: Duration::from_secs(settings.rate_window),
+    };
+    match &settings.redis_url {
+        Some(url) => limits::Limits::in_redis(quotas, url),
+        None => Ok(limits::Limits::in_memory(quotas)),
+    }
 }
 
 /// What is stored of a password that a client sent for a user.

@@ -7,6 +7,8 @@ use std::{fmt::Write as _, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::edge::{cors, network::Network};
+
 /// A private copy of a realistic backend for everybody who signs up.
 #[derive(Debug, Parser)]
 #[command(name = "sandlot", version, max_term_width = 100, after_help = AFTER_HELP)]
@@ -246,6 +248,16 @@ pub struct Settings {
     #[arg(long, env = "SANDLOT_MAX_SOCKETS", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(1..=100_000), value_name = "N", global = true)]
     pub max_sockets: u32,
 
+    /// Client sockets that one address may hold, trusted proxies apart; 0 for no bound
+    #[arg(
+        long,
+        env = "SANDLOT_SOCKETS_PER_ADDRESS",
+        default_value_t = 1024,
+        value_name = "N",
+        global = true
+    )]
+    pub sockets_per_address: u32,
+
     /// Longest time that one request may take, in seconds
     #[arg(long, env = "SANDLOT_REQUEST_TIMEOUT", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600), value_name = "SECONDS", global = true)]
     pub request_timeout: u64,
@@ -257,6 +269,10 @@ pub struct Settings {
     /// Longest time that a request's body may take to arrive, in seconds
     #[arg(long, env = "SANDLOT_BODY_TIMEOUT", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600), value_name = "SECONDS", global = true)]
     pub body_timeout: u64,
+
+    /// Time that a client has to take an answer, in seconds, and one more for each 4 KB that it took
+    #[arg(long, env = "SANDLOT_WRITE_TIMEOUT", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600), value_name = "SECONDS", global = true)]
+    pub write_timeout: u64,
 
     /// Largest request body, in bytes
     #[arg(
@@ -277,6 +293,112 @@ pub struct Settings {
         global = true
     )]
     pub query_limit: usize,
+
+    /// Requests a minute of one address, before any credential is looked at; 0 for no limit
+    #[arg(
+        long,
+        env = "SANDLOT_IP_RATE",
+        default_value_t = 600,
+        value_name = "N",
+        global = true
+    )]
+    pub ip_rate: u32,
+
+    /// Requests a minute of one account, user or token that has no limit of its own; 0 for no limit
+    #[arg(
+        long,
+        env = "SANDLOT_TOKEN_RATE",
+        default_value_t = 600,
+        value_name = "N",
+        global = true
+    )]
+    pub token_rate: u32,
+
+    /// Passwords a minute that one address may try; 0 for no limit
+    #[arg(
+        long,
+        env = "SANDLOT_SIGN_IN_RATE",
+        default_value_t = 30,
+        value_name = "N",
+        global = true
+    )]
+    pub sign_in_rate: u32,
+
+    /// Registrations and sign-ups a minute of one address; 0 for no limit
+    #[arg(
+        long,
+        env = "SANDLOT_REGISTER_RATE",
+        default_value_t = 10,
+        value_name = "N",
+        global = true
+    )]
+    pub register_rate: u32,
+
+    /// Window of all rate limits, in seconds
+    #[arg(long, env = "SANDLOT_RATE_WINDOW", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400), value_name = "SECONDS", hide = true, global = true)]
+    pub rate_window: u64,
+
+    /// Redis that holds the rate limits' counters, for several servers on the same databases; without
+    /// it each server counts for itself. While it is out of reach, requests get 503
+    #[arg(
+        long,
+        env = "SANDLOT_REDIS_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        global = true
+    )]
+    pub redis_url: Option<String>,
+
+    /// Addresses and networks of proxies, by commas, whose X-Forwarded-For and X-Forwarded-Proto are believed
+    #[arg(
+        long,
+        env = "SANDLOT_TRUSTED_PROXIES",
+        value_delimiter = ',',
+        value_name = "NETWORKS",
+        global = true
+    )]
+    pub trusted_proxies: Vec<Network>,
+
+    /// Origins whose pages may call the API from a browser, by commas; * for any, none for none
+    #[arg(
+        long,
+        env = "SANDLOT_CORS_ORIGINS",
+        value_delimiter = ',',
+        value_parser = cors::check,
+        default_value = "*",
+        value_name = "ORIGINS",
+        global = true
+    )]
+    pub cors_origins: Vec<String>,
+
+    /// Redirect requests that did not come to a trusted proxy by HTTPS to --public-url, and send HSTS
+    #[arg(long, env = "SANDLOT_HTTPS_ONLY", value_name = "BOOL", num_args = 0..=1, default_value = "false", default_missing_value = "true", global = true)]
+    pub https_only: bool,
+
+    /// Days for which the audit log of API calls is kept; 0 for no such log
+    #[arg(long, env = "SANDLOT_LOG_DAYS", default_value_t = 14, value_parser = clap::value_parser!(u32).range(0..=3650), value_name = "DAYS", global = true)]
+    pub log_days: u32,
+
+    /// Entries of the audit log that may wait to be written; more are dropped and counted
+    #[arg(
+        long,
+        env = "SANDLOT_LOG_QUEUE",
+        default_value_t = 10_000,
+        value_name = "N",
+        hide = true,
+        global = true
+    )]
+    pub log_queue: usize,
+
+    /// Take API tokens of kind `embed` in addresses too (`?token=`), where they end up in logs and histories
+    #[arg(
+        long,
+        env = "SANDLOT_QUERY_TOKENS",
+        action = clap::ArgAction::SetTrue,
+        value_parser = clap::builder::BoolishValueParser::new(),
+        global = true
+    )]
+    pub query_tokens: bool,
 
     /// What is logged: a level (error, warn, info, debug, trace) or tracing directives
     #[arg(

@@ -18,7 +18,7 @@
 //! # The way of a request
 //!
 //! ```text
-//! edge::Edge::answer     limits of size and time, request id, log line, problem documents
+//! edge::Edge::answer     limits of rate, size and time, request id, log line, problem documents
 //!   app::routes          the whole list of routes
 //!     platform calls     accounts, auth::operations, tenancy::operations: one function a call
 //!     rest               a data call: method, path, query, body -> data::request::Request
@@ -37,8 +37,9 @@
 //! - `migration/` (crate): the tables of both databases, one reversible file a step.
 //! - `src/`: [`config`] every setting, [`problem`] every error, [`postgres`] the own PostgreSQL,
 //!   [`databases`] and [`platform`] where the two databases are, [`directory`] who is known,
-//!   [`edge`], [`auth`], [`template`], [`tenancy`], [`data`] the spine, [`listing`] what lists
-//!   in addresses mean, [`rest`], [`graphql`], [`reports`], [`sql`] and [`accounts`] the surfaces,
+//!   [`edge`], [`limits`], [`audit`] the log of calls, [`auth`], [`template`], [`tenancy`], [`data`]
+//!   the spine, [`listing`] what lists in addresses mean, [`rest`], [`graphql`], [`reports`],
+//!   [`sql`], [`tokens`], [`logs`], [`exports`], [`accounts`] and [`panel`] the surfaces,
 //!   [`reference`](mod@reference) generated pages, [`front`] and [`health`] plain pages, [`check`] the walls tried,
 //!   [`operate`] the operator's commands, [`app`] and [`serve`] all of it together.
 //! - `tests/`: one binary over a real PostgreSQL; `tests/tidy.rs` holds the rules about the code.
@@ -71,6 +72,7 @@
 
 pub mod accounts;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod check;
 pub mod config;
@@ -78,13 +80,17 @@ pub mod data;
 pub mod databases;
 pub mod directory;
 pub mod edge;
+pub mod exports;
 pub mod failure;
 pub mod front;
 pub mod graphql;
 pub mod health;
+pub mod limits;
 pub mod listing;
 pub mod log;
+pub mod logs;
 pub mod operate;
+pub mod panel;
 pub mod platform;
 pub mod postgres;
 pub mod problem;
@@ -95,3 +101,4 @@ pub mod serve;
 pub mod sql;
 pub mod template;
 pub mod tenancy;
+pub mod tokens;

@@ -17,7 +17,9 @@ use crate::{
     app::{self, App},
     config::Settings,
     databases::Databases,
-    edge::{Edge, Limits, listen as sockets, render::Renderer},
+    edge::{
+        Door, Edge, Limits, cors::Cors, listen as sockets, network::Proxies, render::Renderer,
+    },
     reference::platform_spec,
 };
 
@@ -81,13 +83,16 @@ pub async fn run(
             body_time: Duration::from_secs(settings.body_timeout),
             request_time: Duration::from_secs(settings.request_timeout),
         },
+        door(settings, &app, &public_url)?,
         renderer,
         Arc::clone(&app.metrics),
     );
     let background = app.start_background();
     let limits = sockets::Sockets {
         most: settings.max_sockets as usize,
+        per_address: settings.sockets_per_address as usize,
         header_time: Duration::from_secs(settings.header_timeout),
+        write_time: Duration::from_secs(settings.write_timeout),
         grace: GRACE,
     };
     let stopping = async move { stopped(&mut stop).await };
@@ -97,6 +102,28 @@ pub async fn run(
     background.abort();
     app.close().await;
     Ok(())
+}
+
+/// Who is let in.
+fn door(settings: &Settings, app: &App, public_url: &str) -> anyhow::Result<Door> {
+    let https = settings.https_only.then(|| public_url.to_owned());
+    if https.as_ref().is_some_and(|url| !url.starts_with("https://")) {
+        anyhow::bail!(
+            "SANDLOT_HTTPS_ONLY needs SANDLOT_PUBLIC_URL to begin with https://: that is where requests are sent"
+        );
+    }
+    if settings.https_only && settings.trusted_proxies.is_empty() {
+        anyhow::bail!(
+            "SANDLOT_HTTPS_ONLY needs SANDLOT_TRUSTED_PROXIES: the proxy in front says what came by HTTPS"
+        );
+    }
+    Ok(Door {
+        rates: Arc::clone(&app.limits),
+        proxies: Proxies::new(settings.trusted_proxies.clone()),
+        cors: Cors::of(&settings.cors_origins),
+        https,
+        audit: Arc::clone(&app.audit),
+    })
 }
 
 /// The address that clients use, without a slash at its end.

@@ -35,6 +35,8 @@ async fn met(server: &Server, tenant: &Tenant) -> (Arc<Catalog>, Rules) {
         place: Place::Tenant(model),
         role: Role::Admin,
         family: String::new(),
+        token: None,
+        signature: None,
     };
     let (identity, _) = rights::place(&caller, &app.tenants).unwrap();
     let catalog = app.spine.catalog(&identity).await.unwrap();

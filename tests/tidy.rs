@@ -20,13 +20,17 @@ const LAYERS: &[(&str, &[&str])] = &[
             "databases",
             "platform",
             "directory",
+            "limits",
+            "audit",
             "edge",
         ],
     ),
     ("spine", &["data", "listing", "template", "auth", "tenancy"]),
     (
         "surfaces",
-        &["rest", "graphql", "reports", "sql", "accounts"],
+        &[
+            "rest", "graphql", "reports", "sql", "tokens", "logs", "exports", "accounts", "panel",
+        ],
     ),
     (
         "top",

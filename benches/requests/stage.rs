@@ -121,7 +121,7 @@ impl Stage {
             let Some(pid) = entry
                 .file_name()
                 .to_str()
-                .and_then(|name| name.parse().ok())
+                .and_then(|name| name.parse::<u32>().ok())
             else {
                 continue;
             };

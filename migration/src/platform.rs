@@ -10,6 +10,8 @@ mod m0005_spares;
 mod m0006_snapshots;
 mod m0010_quota;
 mod m0020_reports;
+mod m0040_tokens;
+mod m0050_audit_log;
 
 /// Runs the platform's migrations, oldest first.
 pub struct Migrator;
@@ -25,6 +27,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_snapshots::Migration),
             Box::new(m0010_quota::Migration),
             Box::new(m0020_reports::Migration),
+            Box::new(m0040_tokens::Migration),
+            Box::new(m0050_audit_log::Migration),
         ]
     }
 }

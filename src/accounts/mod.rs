@@ -13,7 +13,7 @@ use crate::{
         operations::{NewUser, Section, UserBody, user_key},
     },
     directory::{Directory, tenant},
-    edge::form::Body,
+    edge::{form::Body, visit::Newcomer},
     problem::{Kind, Problem},
     tenancy::Tenancy,
 };
@@ -86,10 +86,12 @@ impl AccountsApi {
         &self,
         directory: Data<&Directory>,
         tenancy: Data<&Arc<Tenancy>>,
+        newcomer: Newcomer,
         body: Body<NewUser>,
     ) -> Result<Registered, Problem> {
         let Body(new) = body;
         let (account, tenant) = register::record(&tenancy, &directory, &new).await?;
+        newcomer.note_tenant(tenant.id);
         let (tenant, user_id) = tenancy.make(tenant).await?;
         let user = UserBody {
             id: user_key(user_id),

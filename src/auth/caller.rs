@@ -9,6 +9,8 @@ use crate::{
     problem::{Kind, Problem},
 };
 
+use super::tokens::{Scope, Token, signature::Signature};
+
 /// Who a credential speaks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
@@ -25,6 +27,13 @@ pub enum Who {
         /// The row's id, as text: a tenant may key its users as it likes.
         id: String,
     },
+    /// An API token.
+    Token {
+        /// Id of its tenant.
+        tenant: i64,
+        /// Id of the token.
+        id: i64,
+    },
 }
 
 impl From<Who> for String {
@@ -32,6 +41,7 @@ impl From<Who> for String {
         match who {
             Who::Account { id } => format!("account:{id}"),
             Who::User { tenant, id } => format!("user:{tenant}:{id}"),
+            Who::Token { tenant, id } => format!("token:{tenant}:{id}"),
         }
     }
 }
@@ -51,6 +61,7 @@ impl TryFrom<String> for Who {
                     id: id.to_owned(),
                 })
             }
+            // No access token is made for an API token.
             _ => Err(unknown()),
         }
     }
@@ -106,11 +117,56 @@ pub struct Caller {
     pub place: Place,
     /// What they may do there.
     pub role: Role,
-    /// The sign-in that the credential descends from.
+    /// The sign-in that the credential descends from; empty for an API token.
     pub family: String,
+    /// The API token that the request came with, if it did.
+    pub token: Option<Arc<Token>>,
+    /// The signature of a signed request.
+    pub signature: Option<Signature>,
 }
 
 impl Caller {
+    /// Refuses an API token that lacks a scope; who is signed in has all of them.
+    ///
+    /// # Errors
+    /// `scope-not-allowed`.
+    pub fn needs(&self, scope: Scope) -> Result<(), Problem> {
+        match &self.token {
+            Some(token) if !token.has(scope) => Err(Problem::new(Kind::ScopeNotAllowed).detail(
+                format!("The token does not have the scope `{}`.", scope.as_str()),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses API tokens, where only somebody who is signed in has business.
+    ///
+    /// # Errors
+    /// `scope-not-allowed`.
+    pub fn signed_in(self) -> Result<Self, Problem> {
+        match self.token {
+            Some(_) => Err(Problem::new(Kind::ScopeNotAllowed).detail(
+                "No API token has a scope for this call; it takes the access token of somebody who is signed in.",
+            )),
+            None => Ok(self),
+        }
+    }
+
+    /// The tenant, for raw SQL: by its administrator, or by a token that has the scope.
+    ///
+    /// # Errors
+    /// `read-only` on the template, `permission-denied` without the role, `scope-not-allowed`
+    /// without the scope.
+    pub fn tenant_for_sql(&self) -> Result<&Arc<tenant::Model>, Problem> {
+        match (&self.token, &self.place) {
+            (Some(_), Place::Tenant(tenant)) => {
+                self.needs(Scope::Sql)?;
+                Ok(tenant)
+            }
+            _ => self.tenant_as(Role::Admin),
+        }
+    }
+
     /// The tenant, if the caller has at least the given role there.
     ///
     /// # Errors
@@ -146,6 +202,8 @@ mod tests {
         }
         assert!(Who::try_from("user:x".to_owned()).is_err());
         assert!(Who::try_from("root".to_owned()).is_err());
+        let token = Who::Token { tenant: 1, id: 2 };
+        assert!(Who::try_from(String::from(token)).is_err());
     }
 
     #[test]

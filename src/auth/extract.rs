@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use poem::{Request, RequestBody, Result, http::HeaderMap};
+use poem::{Request, RequestBody, Result};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaSecurityScheme, Registry},
@@ -10,6 +10,7 @@ use poem_openapi::{
 
 use crate::{
     directory::tenant,
+    edge::visit::Visit,
     problem::{Kind, Problem},
 };
 
@@ -42,14 +43,14 @@ pub struct TenantAdmin {
 
 trait Credential: Sized {
     const SCHEMES: &'static [&'static str];
-    async fn check(auth: &Auth, headers: &HeaderMap) -> Result<Self, Problem>;
+    async fn check(auth: &Auth, request: &Request) -> Result<Self, Problem>;
 }
 
 impl Credential for Keyed {
     const SCHEMES: &'static [&'static str] = &[API_KEY];
 
-    async fn check(auth: &Auth, headers: &HeaderMap) -> Result<Self, Problem> {
-        match auth.keyed(headers).await? {
+    async fn check(auth: &Auth, request: &Request) -> Result<Self, Problem> {
+        match MaybeKeyed::check(auth, request).await?.0 {
             Some(tenant) => Ok(Self(tenant)),
             None => {
                 Err(Problem::new(Kind::InvalidApiKey)
@@ -62,24 +63,28 @@ impl Credential for Keyed {
 impl Credential for MaybeKeyed {
     const SCHEMES: &'static [&'static str] = &[];
 
-    async fn check(auth: &Auth, headers: &HeaderMap) -> Result<Self, Problem> {
-        auth.keyed(headers).await.map(Self)
+    async fn check(auth: &Auth, request: &Request) -> Result<Self, Problem> {
+        let tenant = auth.keyed(request.headers()).await?;
+        if let Some(tenant) = &tenant {
+            Visit::of(request)?.note_tenant(tenant.id);
+        }
+        Ok(Self(tenant))
     }
 }
 
 impl Credential for SignedIn {
     const SCHEMES: &'static [&'static str] = &[BEARER];
 
-    async fn check(auth: &Auth, headers: &HeaderMap) -> Result<Self, Problem> {
-        auth.caller(headers).await.map(Self)
+    async fn check(auth: &Auth, request: &Request) -> Result<Self, Problem> {
+        auth.caller(request).await?.signed_in().map(Self)
     }
 }
 
 impl Credential for TenantAdmin {
     const SCHEMES: &'static [&'static str] = &[BEARER, API_KEY];
 
-    async fn check(auth: &Auth, headers: &HeaderMap) -> Result<Self, Problem> {
-        let caller = auth.caller(headers).await?;
+    async fn check(auth: &Auth, request: &Request) -> Result<Self, Problem> {
+        let caller = auth.caller(request).await?.signed_in()?;
         if matches!(caller.place, Place::Template) {
             return Err(
                 Problem::new(Kind::InvalidApiKey).detail("This call needs the header `Api-Key`.")
@@ -116,7 +121,7 @@ macro_rules! extract {
                 let auth = request
                     .data::<Arc<Auth>>()
                     .ok_or_else(|| Problem::new(Kind::Unauthorized))?;
-                Ok(Self::check(auth, request.headers()).await?)
+                Ok(Self::check(auth, request).await?)
             }
         }
     )*};

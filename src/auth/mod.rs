@@ -1,9 +1,11 @@
 //! Credentials in, [`caller::Caller`] out; signing in, refreshing, signing out.
+//!
+//! [`Auth::caller`] is the one door: an access token (JWT) or an API token, as [`present`] says.
 
 use std::sync::Arc;
 
 use chrono::Utc;
-use poem::http::{HeaderMap, header};
+use poem::http::HeaderMap;
 use sea_orm::DatabaseConnection;
 use tenants::{Identity, Tenants};
 
@@ -12,17 +14,22 @@ use crate::{
     problem::{Kind, Problem},
 };
 
+pub mod browser;
 pub mod caller;
 pub mod extract;
 pub mod jwt;
 pub mod operations;
 pub mod password;
+pub mod present;
+pub mod replay;
 pub mod rights;
 pub mod session;
+pub mod tokens;
 pub mod users;
 
-use caller::{Caller, Place, Role, Who};
+use caller::{Caller, Role, Who};
 use jwt::{Keys, Use};
+use tokens::Tokens;
 use users::{By, User};
 
 /// Checks credentials and keeps sessions.
@@ -31,6 +38,9 @@ pub struct Auth {
     directory: Directory,
     tenants: Tenants,
     keys: Keys,
+    tokens: Tokens,
+    /// Whether tokens may come in the address.
+    query_tokens: bool,
 }
 
 /// What a sign-in gives: two compact JWTs.
@@ -42,13 +52,24 @@ pub struct Pair {
 }
 
 impl Auth {
-    /// Credentials are checked with `keys` against the given databases.
-    pub fn new(db: DatabaseConnection, directory: Directory, tenants: Tenants, keys: Keys) -> Self {
+    /// Credentials are checked with `keys` and `tokens` against the given databases.
+    ///
+    /// `query_tokens` is whether API tokens may come in the address, as `?token=`.
+    pub fn new(
+        db: DatabaseConnection,
+        directory: Directory,
+        tenants: Tenants,
+        keys: Keys,
+        tokens: Tokens,
+        query_tokens: bool,
+    ) -> Self {
         Self {
             db,
             directory,
             tenants,
             keys,
+            tokens,
+            query_tokens,
         }
     }
 
@@ -73,29 +94,6 @@ impl Auth {
         Ok(Some(tenant))
     }
 
-    /// Who asks, and where: the access token says who, the `Api-Key` where.
-    ///
-    /// # Errors
-    /// `invalid-api-key`, `missing-token`, `invalid-token`, `token-expired`, `tenant-mismatch`.
-    pub async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
-        let tenant = self.keyed(headers).await?;
-        let claims = self.keys.read(bearer(headers)?, Use::Access)?;
-        let (place, role) = match tenant {
-            // Everybody who is signed in may read the template.
-            None => (Place::Template, Role::Viewer),
-            Some(tenant) => {
-                let role = self.role_at(&claims.sub, claims.role, &tenant)?;
-                (Place::Tenant(tenant), role)
-            }
-        };
-        Ok(Caller {
-            who: claims.sub,
-            place,
-            role,
-            family: claims.fam,
-        })
-    }
-
     fn role_at(&self, who: &Who, role: Option<Role>, at: &tenant::Model) -> Result<Role, Problem> {
         match who {
             Who::Account { id } if *id == at.account_id => Ok(Role::Admin),
@@ -114,15 +112,8 @@ impl Auth {
         email: &str,
         password: String,
     ) -> Result<Pair, Problem> {
-        let user = users::find(&self.tenants, &usable(tenant)?, By::Email(email)).await?;
-        let stored = user.as_ref().and_then(|user| user.password_hash.clone());
-        let right = password::verify(password, stored).await?;
-        match user {
-            Some(user) if right && user.active => {
-                self.open(&who(tenant, &user), Some(user.role)).await
-            }
-            _ => Err(Kind::InvalidCredentials.into()),
-        }
+        let user = self.user_of(tenant, email, password).await?;
+        self.open(&who(tenant, &user), Some(user.role)).await
     }
 
     /// Signs an account in.
@@ -130,15 +121,8 @@ impl Auth {
     /// # Errors
     /// `invalid-credentials`, the same in text and time for a wrong password and an unknown address.
     pub async fn sign_in_account(&self, email: &str, password: String) -> Result<Pair, Problem> {
-        let account = self.directory.account_by_email(email).await?;
-        let stored = account
-            .as_ref()
-            .map(|account| account.password_hash.clone());
-        let right = password::verify(password, stored).await?;
-        match account {
-            Some(account) if right => self.open(&Who::Account { id: account.id }, None).await,
-            _ => Err(Kind::InvalidCredentials.into()),
-        }
+        let account = self.account_of(email, password).await?;
+        self.open(&Who::Account { id: account.id }, None).await
     }
 
     /// Trades a refresh token for a new pair, spending it.
@@ -191,9 +175,40 @@ impl Auth {
         &self.directory
     }
 
+    /// The API tokens of all tenants.
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
     /// The tenants, to work as one of them.
     pub fn tenants(&self) -> &Tenants {
         &self.tenants
+    }
+
+    /// The user of a tenant whose address and password these are.
+    async fn user_of(
+        &self,
+        tenant: &tenant::Model,
+        email: &str,
+        password: String,
+    ) -> Result<User, Problem> {
+        let user = users::find(&self.tenants, &usable(tenant)?, By::Email(email)).await?;
+        let stored = user.as_ref().and_then(|user| user.password_hash.clone());
+        let right = password::verify(password, stored).await?;
+        user.filter(|user| right && user.active)
+            .ok_or_else(|| Kind::InvalidCredentials.into())
+    }
+
+    /// The account whose address and password these are.
+    async fn account_of(&self, email: &str, password: String) -> Result<account::Model, Problem> {
+        let account = self.directory.account_by_email(email).await?;
+        let stored = account
+            .as_ref()
+            .map(|account| account.password_hash.clone());
+        let right = password::verify(password, stored).await?;
+        account
+            .filter(|_| right)
+            .ok_or_else(|| Kind::InvalidCredentials.into())
     }
 
     /// The role that the user has now; a role changed since the sign-in takes effect at a refresh.
@@ -204,6 +219,8 @@ impl Auth {
                 let (_, user) = self.user(*tenant, id).await?;
                 Ok(Some(user.role))
             }
+            // No session is opened for an API token.
+            Who::Token { .. } => Err(Kind::InvalidToken.into()),
         }
     }
 
@@ -257,21 +274,4 @@ fn who(tenant: &tenant::Model, user: &User) -> Who {
         tenant: tenant.id,
         id: user.id.clone(),
     }
-}
-
-/// The credential of the `Authorization` header (RFC 6750, 2.1).
-fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let value = values.next().ok_or(Kind::MissingToken)?;
-    if values.next().is_some() {
-        return Err(
-            Problem::new(Kind::InvalidToken).detail("There is more than one Authorization.")
-        );
-    }
-    let value = value.to_str().map_err(|_| Kind::InvalidToken)?;
-    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-    if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
-        return Err(Kind::MissingToken.into());
-    }
-    Ok(token.trim())
 }

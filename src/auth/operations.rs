@@ -7,7 +7,10 @@ use poem_openapi::{ApiResponse, Object, OpenApi, Tags, payload::Json, types::Any
 use serde_json::Value;
 
 use crate::{
-    edge::form::{Body, Fields, Form},
+    edge::{
+        form::{Body, Fields, Form},
+        visit::{Newcomer, PasswordTry},
+    },
     problem::{Kind, Problem},
 };
 
@@ -30,6 +33,8 @@ pub enum Section {
     Tenant,
     /// Signing in, staying signed in, signing out
     Auth,
+    /// API tokens: what programs use a tenant with
+    Tokens,
     /// Which views are reports, and how they are drawn
     Reports,
 }
@@ -209,6 +214,7 @@ impl AuthApi {
     async fn token(
         &self,
         auth: Data<&Arc<Auth>>,
+        _limit: PasswordTry,
         key: MaybeKeyed,
         body: Body<Credentials>,
     ) -> Result<Json<Tokens>, Problem> {
@@ -271,6 +277,7 @@ impl AuthApi {
                     schema: Some(tenant.schema),
                 }
             }
+            Who::Token { .. } => return Err(Kind::Unauthorized.into()),
         }))
     }
 
@@ -279,6 +286,7 @@ impl AuthApi {
     async fn signup(
         &self,
         auth: Data<&Arc<Auth>>,
+        _limit: Newcomer,
         key: Keyed,
         body: Body<NewUser>,
     ) -> Result<SignedUp, Problem> {

@@ -3,13 +3,14 @@
 use tenants::{Identity, Tenants};
 
 use crate::{
-    data::plan::{Refusal, Rules, Secret, Special},
+    data::plan::{Reach, Refusal, Rules, Secret, Special},
     directory::Directory,
     problem::{Kind, Problem},
 };
 
 use super::{
     caller::{Caller, Place, Role},
+    tokens::Scope,
     usable,
 };
 
@@ -52,6 +53,9 @@ pub fn rules(caller: &Caller) -> Rules {
             users.absent = true;
             Some(Refusal::new(Kind::ReadOnly))
         }
+        _ if caller.token.as_ref().is_some_and(|token| !token.writes()) => {
+            Some(Refusal::new(Kind::WriteNotAllowed))
+        }
         (_, Role::Viewer) => Some(denied(
             "Viewers read; writing rows needs the role `editor` or `admin`.",
         )),
@@ -66,10 +70,29 @@ pub fn rules(caller: &Caller) -> Rules {
         _ => None,
     };
     Rules {
+        tables: reach(caller, Scope::Tables),
+        views: reach(caller, Scope::Views),
         no_writes,
         no_growth,
         special: vec![users],
-        ..Rules::default()
+    }
+}
+
+/// Which tables or views are within reach of whoever asks.
+fn reach(caller: &Caller, scope: Scope) -> Reach {
+    let Some(token) = &caller.token else {
+        return Reach::All;
+    };
+    let names = match scope {
+        Scope::Views => &token.allowed_views,
+        _ => &token.allowed_tables,
+    };
+    if !token.has(scope) {
+        Reach::Nothing(scope.as_str())
+    } else if names.is_empty() {
+        Reach::All
+    } else {
+        Reach::Only(names.clone())
     }
 }
 

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter,
-    entity::prelude::*, sea_query::Expr,
+    entity::prelude::*, sea_query::{Expr, ExprTrait},
 };
 
 use crate::problem::{Kind, Problem};
@@ -51,14 +51,32 @@ pub async fn open(
     who: &Who,
     now: DateTime<Utc>,
 ) -> Result<(String, String), Problem> {
-    let (family, current) = (fresh_name(), fresh_name());
+    let current = fresh_name();
+    let family = open_for(db, who, current.clone(), now).await?;
+    Ok((family, current))
+}
+
+/// Opens a session whose credential is known by `current`, and names it.
+///
+/// # Errors
+/// `service-unavailable` if the platform's database is out of reach.
+pub async fn open_for(
+    db: &DatabaseConnection,
+    who: &Who,
+    current: String,
+    now: DateTime<Utc>,
+) -> Result<String, Problem> {
+    let family = fresh_name();
     let (tenant_id, account_id, user_id) = match who {
         Who::Account { id } => (None, Some(*id), None),
         Who::User { tenant, id } => (Some(*tenant), None, Some(id.clone())),
+        Who::Token { .. } => {
+            return Err(Problem::new(Kind::InternalError).because("an API token signs nobody in"));
+        }
     };
     Entity::insert(ActiveModel {
         family: Set(family.clone()),
-        current: Set(current.clone()),
+        current: Set(current),
         tenant_id: Set(tenant_id),
         account_id: Set(account_id),
         user_id: Set(user_id),
@@ -68,7 +86,64 @@ pub async fn open(
     })
     .exec_without_returning(db)
     .await?;
-    Ok((family, current))
+    Ok(family)
+}
+
+/// The session of that name, if it is open.
+///
+/// # Errors
+/// `service-unavailable` if the platform's database is out of reach.
+pub async fn find(
+    db: &DatabaseConnection,
+    family: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Model>, Problem> {
+    let found = Entity::find_by_id(family).one(db).await?;
+    Ok(found.filter(|session| session.revoked_at.is_none() && session.expires_at > now))
+}
+
+/// Lets an open session last a day from now.
+///
+/// # Errors
+/// `service-unavailable` if the platform's database is out of reach.
+pub async fn prolong(
+    db: &DatabaseConnection,
+    family: &str,
+    now: DateTime<Utc>,
+) -> Result<(), Problem> {
+    Entity::update_many()
+        .col_expr(Column::ExpiresAt, Expr::value(now + jwt::REFRESH))
+        .filter(Column::Family.eq(family))
+        .filter(Column::RevokedAt.is_null())
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// Ends all sessions of somebody, and says how many there were.
+///
+/// # Errors
+/// `service-unavailable` if the platform's database is out of reach.
+pub async fn revoke_all(
+    db: &DatabaseConnection,
+    who: &Who,
+    now: DateTime<Utc>,
+) -> Result<u64, Problem> {
+    let theirs = match who {
+        Who::Account { id } => Column::AccountId.eq(*id),
+        Who::User { tenant, id } => {
+            ExprTrait::and(Column::TenantId.eq(*tenant), Column::UserId.eq(id.as_str()))
+        }
+        // Tokens sign in to nothing.
+        Who::Token { .. } => return Ok(0),
+    };
+    let ended = Entity::update_many()
+        .col_expr(Column::RevokedAt, Expr::value(now))
+        .filter(theirs)
+        .filter(Column::RevokedAt.is_null())
+        .exec(db)
+        .await?;
+    Ok(ended.rows_affected)
 }
 
 /// Spends a refresh token and names the next one.

@@ -6,6 +6,8 @@
 use super::body::Cell;
 use super::catalog::{Catalog, RelationKind};
 use super::json::write_string;
+use super::ledger::Reply;
+use super::once::{Once, Unended};
 use super::plan::{Plan, Rules, brief, plan};
 use super::request::{Create, One, Request};
 use super::rows::{Format, positions};
@@ -57,11 +59,50 @@ impl Spine {
         changes: &[Change],
         keep: Keep,
     ) -> Result<Vec<Answer>, Fault> {
-        let whole = |problem: Problem| Fault { at: 0, problem };
+        match self
+            .nest(identity, rules, changes, End::Plain(keep))
+            .await?
+        {
+            Done::Answers(answers) => Ok(answers),
+            Done::Reply(_) => Err(whole(Kind::InternalError.into())),
+        }
+    }
+
+    /// The same once: asked again, it gives the answer that it gave.
+    pub async fn nest_once(
+        &self,
+        identity: &Identity,
+        rules: &Rules,
+        changes: &[Change],
+        once: Once<'_>,
+    ) -> Result<Reply, Fault> {
+        match self.nest(identity, rules, changes, End::Once(once)).await? {
+            Done::Reply(reply) => Ok(reply),
+            Done::Answers(_) => Err(whole(Kind::InternalError.into())),
+        }
+    }
+
+    async fn nest(
+        &self,
+        identity: &Identity,
+        rules: &Rules,
+        changes: &[Change],
+        end: End<'_>,
+    ) -> Result<Done, Fault> {
         let mut visit = Visit::begin(self, identity, rules).await.map_err(whole)?;
         for (at, change) in changes.iter().enumerate() {
             let tried = try_all(&mut visit, rules, change).await;
-            tried.map_err(|problem| Fault { at, problem })?;
+            match (tried, end) {
+                (Ok(()), _) => {}
+                (Err(problem), End::Plain(_)) => return Err(Fault { at, problem }),
+                (Err(problem), End::Once(once)) => {
+                    let fault = Fault { at, problem };
+                    return self
+                        .recall(visit, once.replay, fault)
+                        .await
+                        .map(Done::Reply);
+                }
+            }
         }
         loop {
             let catalog = Arc::clone(visit.catalog());
@@ -74,11 +115,11 @@ impl Spine {
                 identity,
                 rules,
             };
-            let done = until.keep(lease, work.all(changes, keep)).await;
+            let done = until.keep(lease, work.all(changes, end)).await;
             let (at, stop) = match done.map_err(|error| whole(error.into()))? {
-                Ok(answers) => {
+                Ok(done) => {
                     visit.end(true);
-                    return Ok(answers);
+                    return Ok(done);
                 }
                 Err(stopped) => stopped,
             };
@@ -95,6 +136,25 @@ impl Spine {
             }
         }
     }
+}
+
+fn whole(problem: Problem) -> Fault {
+    Fault { at: 0, problem }
+}
+
+/// How a transaction ends.
+#[derive(Clone, Copy)]
+enum End<'a> {
+    /// By itself.
+    Plain(Keep),
+    /// With the answer in the ledger.
+    Once(Once<'a>),
+}
+
+/// What came of a transaction.
+enum Done {
+    Answers(Vec<Answer>),
+    Reply(Reply),
 }
 
 /// Why the work of a transaction stopped.
@@ -123,27 +183,55 @@ struct Work<'a> {
 
 impl<'a> Work<'a> {
     /// Everything from the transaction's beginning to its end.
-    async fn all(self, changes: &'a [Change], keep: Keep) -> Result<Vec<Answer>, (usize, Stop)> {
+    async fn all(self, changes: &'a [Change], end: End<'a>) -> Result<Done, (usize, Stop)> {
         let database = |at: usize, error: tenants::Error| (at, Stop::Refused(error.into()));
-        self.lease
-            .begin()
-            .await
-            .map_err(|error| database(0, error))?;
-        let mut answers = Vec::with_capacity(changes.len());
-        for (at, change) in changes.iter().enumerate() {
-            match self.make(change, Vec::new()).await {
-                Ok(answer) => answers.push(answer),
-                Err(stop) => {
-                    let rolled_back = self.lease.rollback().await;
-                    rolled_back.map_err(|error| database(at, error))?;
-                    return Err((at, stop));
+        match end {
+            End::Plain(_) => {
+                let began = self.lease.begin().await;
+                began.map_err(|error| database(0, error))?;
+            }
+            End::Once(once) => {
+                let begun = self.spine.begin(self.lease, self.identity, once.replay);
+                if let Some(reply) = begun.await.map_err(|problem| (0, problem.into()))? {
+                    return Ok(Done::Reply(reply));
                 }
             }
         }
+        let made = async {
+            let mut answers = Vec::with_capacity(changes.len());
+            for (at, change) in changes.iter().enumerate() {
+                let made = self.make(change, Vec::new()).await;
+                answers.push(made.map_err(|stop| (at, stop))?);
+            }
+            Ok(match end {
+                End::Plain(_) => Done::Answers(answers),
+                End::Once(once) => Done::Reply(
+                    (once.render)(answers)
+                        .map_err(|fault| (fault.at, Stop::Refused(fault.problem)))?,
+                ),
+            })
+        };
+        let done = match made.await {
+            Ok(done) => done,
+            Err((at, stop)) => {
+                let rolled_back = self.lease.rollback().await;
+                rolled_back.map_err(|error| database(at, error))?;
+                return Err((at, stop));
+            }
+        };
         let last = changes.len().saturating_sub(1);
-        let ended = match keep {
-            Keep::Yes => self.lease.commit().await,
-            Keep::No => {
+        let ended = match (end, &done) {
+            (End::Once(once), Done::Reply(reply)) => {
+                let ended = self
+                    .spine
+                    .end(self.lease, self.identity, once.replay, reply);
+                match ended.await {
+                    Err(Unended::Refused(problem)) => return Err((last, problem.into())),
+                    Err(Unended::Failed(error)) => Err(error),
+                    Ok(()) => Ok(()),
+                }
+            }
+            (End::Plain(Keep::No), _) => {
                 let checked = self
                     .lease
                     .batch_execute("set constraints all immediate")
@@ -152,9 +240,10 @@ impl<'a> Work<'a> {
                 rolled_back.map_err(|error| database(last, error))?;
                 checked.map_err(tenants::Error::from)
             }
+            _ => self.lease.commit().await,
         };
         let Err(error) = ended else {
-            return Ok(answers);
+            return Ok(done);
         };
         let request = changes.last().map(|change| &change.request);
         let planned = request.map(|request| self.plan(request));

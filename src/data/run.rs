@@ -110,21 +110,8 @@ pub async fn write(
         let outcome = alone(lease, write, statement).await;
         return Ok(vec![outcome.map_err(|failure| (0, failure))?]);
     }
-    let statements: Vec<(usize, &Statement)> = writes
-        .iter()
-        .enumerate()
-        .flat_map(|(at, write)| write.statements.iter().map(move |one| (at, one)))
-        .collect();
-    let mut ready = Vec::with_capacity(statements.len());
-    for (at, statement) in &statements {
-        let prepared = prepare(lease, statement).await;
-        let prepared = prepared.map_err(|failure| (*at, failure))?;
-        ready.push((prepared, Layout::new(statement, Format::Json)));
-    }
-    let rows = statements
-        .iter()
-        .zip(&ready)
-        .map(|((_, statement), (prepared, layout))| collect(lease, prepared, statement, layout));
+    let ready = ready(lease, writes).await?;
+    let rows = ready.iter().map(|ready| ready.rows(lease));
     let end = match keep {
         Keep::Yes => "commit",
         Keep::No => "set constraints all immediate; rollback",
@@ -137,7 +124,7 @@ pub async fn write(
         )
     } else {
         let (began, rows) = tokio::join!(lease.batch_execute(lease.begin_text()), in_order(rows));
-        let ended = match missed(&rows, &statements, writes.len()) {
+        let ended = match missed(&rows, &ready, writes.len()) {
             Some(at) => {
                 let rolled_back = lease.batch_execute("rollback").await;
                 rolled_back.map_err(|error| (at, failed(error)))?;
@@ -154,11 +141,7 @@ pub async fn write(
         rolled_back.map_err(|error| (last, failed(error)))?;
     }
     began.map_err(|error| (0, failed(error)))?;
-    let mut outcomes: Vec<Outcome> = writes.iter().map(|_| Outcome::default()).collect();
-    for ((rows, (at, _)), (_, layout)) in rows.into_iter().zip(statements).zip(&ready) {
-        let rows = rows.map_err(|failure| (at, failure.noted(lease)))?;
-        outcomes[at].add(outcome(rows, layout, &writes[at].capture));
-    }
+    let outcomes = gathered(lease, writes, &ready, rows)?;
     ended.map_err(|error| (last, failed(error)))?;
     Ok(outcomes)
 }
@@ -174,15 +157,75 @@ async fn alone(lease: &Lease, write: &Write, statement: &Statement) -> Result<Ou
     Ok(outcome(written, &layout, &write.capture))
 }
 
+/// Runs writes inside an open transaction, and leaves it open whatever comes of them.
+///
+/// As with [`write`], each of several has to touch a row.
+pub(super) async fn within(
+    lease: &Lease,
+    writes: &[Write],
+) -> Result<Vec<Outcome>, (usize, Failure)> {
+    let ready = ready(lease, writes).await?;
+    let rows = in_order(ready.iter().map(|ready| ready.rows(lease))).await;
+    if writes.len() > 1
+        && let Some(at) = missed(&rows, &ready, writes.len())
+    {
+        return Err((at, Failure::Missed));
+    }
+    gathered(lease, writes, &ready, rows)
+}
+
+/// A statement of one of several writes, prepared.
+struct Ready<'a> {
+    /// Place of the write.
+    at: usize,
+    statement: &'a Statement,
+    prepared: Prepared,
+    layout: Layout,
+}
+
+impl Ready<'_> {
+    async fn rows(&self, lease: &Lease) -> Result<Written, Failure> {
+        collect(lease, &self.prepared, self.statement, &self.layout).await
+    }
+}
+
+async fn ready<'a>(lease: &Lease, writes: &'a [Write]) -> Result<Vec<Ready<'a>>, (usize, Failure)> {
+    let mut ready = Vec::new();
+    for (at, write) in writes.iter().enumerate() {
+        for statement in &write.statements {
+            let prepared = prepare(lease, statement).await;
+            ready.push(Ready {
+                at,
+                statement,
+                prepared: prepared.map_err(|failure| (at, failure))?,
+                layout: Layout::new(statement, Format::Json),
+            });
+        }
+    }
+    Ok(ready)
+}
+
+/// What came of each write, all of its statements together.
+fn gathered(
+    lease: &Lease,
+    writes: &[Write],
+    ready: &[Ready<'_>],
+    rows: Vec<Result<Written, Failure>>,
+) -> Result<Vec<Outcome>, (usize, Failure)> {
+    let mut outcomes: Vec<Outcome> = writes.iter().map(|_| Outcome::default()).collect();
+    for (rows, ready) in rows.into_iter().zip(ready) {
+        let rows = rows.map_err(|failure| (ready.at, failure.noted(lease)))?;
+        let capture = &writes[ready.at].capture;
+        outcomes[ready.at].add(outcome(rows, &ready.layout, capture));
+    }
+    Ok(outcomes)
+}
+
 /// The first of several writes that touched no row, if none failed.
-fn missed(
-    rows: &[Result<Written, Failure>],
-    statements: &[(usize, &Statement)],
-    writes: usize,
-) -> Option<usize> {
+fn missed(rows: &[Result<Written, Failure>], ready: &[Ready<'_>], writes: usize) -> Option<usize> {
     let mut touched = vec![0; writes];
-    for (rows, (at, _)) in rows.iter().zip(statements) {
-        touched[*at] += rows.as_ref().ok()?.rows;
+    for (rows, ready) in rows.iter().zip(ready) {
+        touched[ready.at] += rows.as_ref().ok()?.rows;
     }
     touched.iter().position(|rows| *rows == 0)
 }

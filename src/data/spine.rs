@@ -4,6 +4,7 @@ use super::catalog::Catalog;
 use super::catalog::cache::Cache;
 use super::cursor::Seal;
 use super::explain::explain;
+use super::ledger::Ledger;
 use super::plan::{Plan, Read, Rules, SortBy, Step, order_text};
 use super::request::{Count, Request};
 use super::rows::{Format, positions};
@@ -12,6 +13,7 @@ use super::secrets::{MakeSecret, with_secrets, without_secrets};
 use super::sql;
 use super::visit::Visit;
 use crate::problem::{Kind, Problem};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 use tenants::{Identity, Lease, Tenants};
@@ -22,6 +24,7 @@ pub struct Spine {
     tenants: Tenants,
     catalogs: Arc<Cache>,
     seal: Seal,
+    ledger: Ledger,
     make_secret: MakeSecret,
 }
 
@@ -69,13 +72,14 @@ pub struct Fault {
 impl Spine {
     /// A spine with an empty cache.
     ///
-    /// `seal_key` seals cursors; servers of one installation share it. `make_secret` turns a
+    /// `seal_key` seals cursors and the ledger; servers of one installation share it. `make_secret` turns a
     /// secret that a client sent into what is stored.
     pub fn new(tenants: Tenants, seal_key: &[u8], make_secret: MakeSecret) -> Self {
         Self {
             tenants,
             catalogs: Arc::default(),
             seal: Seal::new(seal_key),
+            ledger: Ledger::new(seal_key),
             make_secret,
         }
     }
@@ -150,25 +154,9 @@ impl Spine {
     ) -> Result<Vec<Answer>, Fault> {
         let whole = |problem: Problem| Fault { at: 0, problem };
         let mut visit = Visit::begin(self, identity, rules).await.map_err(whole)?;
-        let mut stored = Vec::with_capacity(requests.len());
-        for (at, request) in requests.iter().enumerate() {
-            let here = |problem| Fault { at, problem };
-            // Planned with secrets as they were sent, to refuse before work is put into them.
-            let open = without_secrets(request, rules).map_err(here)?;
-            visit.plan(&open).await.map_err(here)?;
-            stored.push((request, open));
-        }
-        let mut ready = Vec::with_capacity(stored.len());
-        for (at, (request, open)) in stored.into_iter().enumerate() {
-            let sealed = with_secrets(request, open, rules, &self.make_secret).await;
-            ready.push(sealed.map_err(|problem| Fault { at, problem })?);
-        }
+        let ready = self.sealed(&mut visit, requests).await?;
         loop {
-            let mut plans = Vec::with_capacity(ready.len());
-            for (at, request) in ready.iter().enumerate() {
-                let plan = visit.plan(request).await;
-                plans.push(plan.map_err(|problem| Fault { at, problem })?);
-            }
+            let plans = planned(&mut visit, &ready).await?;
             let writes: Vec<Write> = plans.iter().map(|plan| spell(plan, identity)).collect();
             let until = visit.until;
             let lease = visit.lease().await.map_err(whole)?;
@@ -188,6 +176,34 @@ impl Spine {
                 }
             }
         }
+    }
+
+    /// Checks requests, and puts secrets in as they are stored.
+    pub(super) async fn sealed<'a>(
+        &self,
+        visit: &mut Visit<'_>,
+        requests: &'a [Request],
+    ) -> Result<Vec<Cow<'a, Request>>, Fault> {
+        let rules = visit.rules;
+        let mut stored = Vec::with_capacity(requests.len());
+        for (at, request) in requests.iter().enumerate() {
+            let here = |problem| Fault { at, problem };
+            // Planned with secrets as they were sent, to refuse before work is put into them.
+            let open = without_secrets(request, rules).map_err(here)?;
+            visit.plan(&open).await.map_err(here)?;
+            stored.push((request, open));
+        }
+        let mut ready = Vec::with_capacity(stored.len());
+        for (at, (request, open)) in stored.into_iter().enumerate() {
+            let sealed = with_secrets(request, open, rules, &self.make_secret).await;
+            ready.push(sealed.map_err(|problem| Fault { at, problem })?);
+        }
+        Ok(ready)
+    }
+
+    /// Which writes were made once.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     pub(super) fn catalogs(&self) -> &Cache {
@@ -264,14 +280,27 @@ impl Spine {
 
 impl Plan {
     /// Whether running it may call what the tenant wrote: a view, a trigger.
-    fn runs_tenants_code(&self) -> bool {
+    pub(super) fn runs_tenants_code(&self) -> bool {
         let table = &self.catalog.tables[self.table];
         table.kind.is_view()
             || (table.triggers && !matches!(self.step, Step::Read(_) | Step::Summarize(_)))
     }
 }
 
-fn spell(plan: &Plan, identity: &Identity) -> Write {
+/// Plans requests that were checked before.
+pub(super) async fn planned(
+    visit: &mut Visit<'_>,
+    requests: &[Cow<'_, Request>],
+) -> Result<Vec<Plan>, Fault> {
+    let mut plans = Vec::with_capacity(requests.len());
+    for (at, request) in requests.iter().enumerate() {
+        let plan = visit.plan(request).await;
+        plans.push(plan.map_err(|problem| Fault { at, problem })?);
+    }
+    Ok(plans)
+}
+
+pub(super) fn spell(plan: &Plan, identity: &Identity) -> Write {
     let statements = sql::statements(plan, &identity.schema);
     let key = &plan.catalog.tables[plan.table].key;
     let capture = statements
@@ -284,7 +313,7 @@ fn spell(plan: &Plan, identity: &Identity) -> Write {
     }
 }
 
-fn written_answer(outcome: Outcome) -> Answer {
+pub(super) fn written_answer(outcome: Outcome) -> Answer {
     let key: Option<Vec<String>> = outcome.last.into_iter().flatten().collect();
     Answer {
         body: outcome.body,

@@ -243,24 +243,22 @@ fn foreign_key(table: &Table, name: &str, plan: &Plan, rules: &Rules) -> Problem
         && (table.name != target.name
             || matches!(plan.step, Step::Insert(_))
             || key.columns.iter().any(|column| given.contains(column)));
+    let shown = |table: &Table| match rules.sees(table) {
+        true => format!("`{}`", brief(&table.name)),
+        false => "another table".to_owned(),
+    };
     if referring {
-        let message = format!("refers to no row of `{}`", brief(&target.name));
+        let to = shown(target);
+        let message = format!("refers to no row of {to}");
         return named(
-            Problem::new(plan.refused()).detail(format!(
-                "A reference to `{}` leads to no row.",
-                brief(&target.name)
-            )),
+            Problem::new(plan.refused()).detail(format!("A reference to {to} leads to no row.")),
             table,
             &key.columns,
             &message,
             rules,
         );
     }
-    let by = if rules.sees(table) {
-        format!("`{}`", brief(&table.name))
-    } else {
-        "another table".to_owned()
-    };
+    let by = shown(table);
     let problem =
         Problem::new(plan.refused()).detail(format!("Rows of {by} still refer to this row."));
     if same(target, plan) {

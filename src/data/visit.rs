@@ -99,7 +99,7 @@ impl<'a> Visit<'a> {
     pub(super) async fn plan(&mut self, request: &Request) -> Result<Plan, Problem> {
         let seal = self.spine.seal();
         match plan(request, &self.catalog, self.rules, seal) {
-            Err(problem) if !self.looked && may_be_stale(&problem) => {
+            Err(problem) if !self.looked && self.may_be_stale(request, &problem) => {
                 if self.look().await? {
                     return plan(request, &self.catalog, self.rules, seal);
                 }
@@ -107,6 +107,15 @@ impl<'a> Visit<'a> {
             }
             outcome => outcome,
         }
+    }
+
+    /// Whether another look at the schema might change a refusal.
+    fn may_be_stale(&self, request: &Request, problem: &Problem) -> bool {
+        let about_names = matches!(
+            problem.kind,
+            Kind::NotFound | Kind::InvalidParameter | Kind::ValidationFailed
+        );
+        about_names || self.catalog.find(request.table()).is_none()
     }
 
     /// After a failure: whether the schema moved under the plan, and it is worth planning again.
@@ -171,12 +180,4 @@ impl Deadline {
             .run(self.left(), async { Ok::<_, Error>(work.await) })
             .await
     }
-}
-
-/// Whether another look at the schema might change a refusal.
-fn may_be_stale(problem: &Problem) -> bool {
-    matches!(
-        problem.kind,
-        Kind::NotFound | Kind::InvalidParameter | Kind::ValidationFailed
-    )
 }

@@ -2,6 +2,9 @@
 //!
 //! All fields at fault are named in one answer, and an unknown field is a fault too.
 
+use std::ops::RangeInclusive;
+
+use chrono::{DateTime, Utc};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
@@ -84,6 +87,49 @@ impl Fields {
                 None
             }
         }
+    }
+
+    /// A whole number within bounds that may be absent or null.
+    pub fn optional_number(&mut self, name: &str, bounds: RangeInclusive<u32>) -> Option<u32> {
+        let value = self.object.remove(name).filter(|value| !value.is_null())?;
+        let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+        let number = number.filter(|number| bounds.contains(number));
+        if number.is_none() {
+            let (least, most) = (bounds.start(), bounds.end());
+            self.fault(
+                name,
+                format!("must be a whole number from {least} to {most}"),
+            );
+        }
+        number
+    }
+
+    /// An instant that may be absent or null.
+    pub fn optional_instant(&mut self, name: &str) -> Option<DateTime<Utc>> {
+        let text = self.optional_text(name)?;
+        let instant = DateTime::parse_from_rfc3339(&text);
+        if instant.is_err() {
+            self.fault(
+                name,
+                "must be an instant as RFC 3339 writes it, such as 2030-01-31T12:00:00Z",
+            );
+        }
+        instant.ok().map(|instant| instant.with_timezone(&Utc))
+    }
+
+    /// Whether a field is there, be it null.
+    pub fn is_given(&self, name: &str) -> bool {
+        self.object.contains_key(name)
+    }
+
+    /// Whether a field is there and null.
+    pub fn is_null(&self, name: &str) -> bool {
+        self.object.get(name).is_some_and(Value::is_null)
+    }
+
+    /// Takes a field away unread.
+    pub fn take(&mut self, name: &str) {
+        self.object.remove(name);
     }
 
     /// Notes what is wrong with a field.

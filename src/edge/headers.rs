@@ -1,10 +1,13 @@
 //! What surfaces read of a request besides its body: headers, and what the server put beside it.
 
+use std::net::IpAddr;
+
 use poem::{
     Request,
     http::{HeaderMap, HeaderName},
 };
 
+use super::visit::Visit;
 use crate::problem::{Kind, Problem};
 
 /// A part of the server that the routes carry along.
@@ -13,6 +16,11 @@ use crate::problem::{Kind, Problem};
 /// `unauthorized` if it is not there, which is a fault of the server.
 pub fn part<T: Send + Sync + 'static>(request: &Request) -> Result<&T, Problem> {
     request.data().ok_or_else(|| Kind::Unauthorized.into())
+}
+
+/// The address of the client that a request comes from, trusted proxies looked through.
+pub fn client_address(request: &Request) -> Option<IpAddr> {
+    request.data::<Visit>().map(Visit::address)
 }
 
 /// A header's text, the first one where it comes several times.

@@ -9,6 +9,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use crate::audit;
+
 /// The server's figures.
 pub struct Metrics {
     registry: Registry,
@@ -16,12 +18,19 @@ pub struct Metrics {
     seconds: Histogram,
     in_flight: Gauge,
     connections: Family<Pool, Gauge<f64, AtomicU64>>,
+    limited: Family<Limit, Counter>,
+    audit: audit::Figures,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
     method: &'static str,
     status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Limit {
+    policy: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -63,12 +72,36 @@ impl Default for Metrics {
             "Connections to the tenants' database that tenants hold",
             connections.clone(),
         );
+        let limited = Family::default();
+        registry.register(
+            "rate_limited",
+            "Requests that a rate limit refused",
+            limited.clone(),
+        );
+        let audit = audit::Figures::default();
+        registry.register(
+            "audit_entries_written",
+            "Entries of the audit log that were written",
+            audit.written.clone(),
+        );
+        registry.register(
+            "audit_entries_dropped",
+            "Entries of the audit log that were lost, because its queue was full or they were refused",
+            audit.dropped.clone(),
+        );
+        registry.register(
+            "audit_entries_queued",
+            "Entries of the audit log that wait to be written",
+            audit.queued.clone(),
+        );
         Self {
             registry,
             requests,
             seconds,
             in_flight,
             connections,
+            limited,
+            audit,
         }
     }
 }
@@ -97,6 +130,16 @@ impl Metrics {
                 .get_or_create(&Pool { state })
                 .set(count as f64);
         }
+    }
+
+    /// The audit log's figures, to count in.
+    pub fn audit(&self) -> audit::Figures {
+        self.audit.clone()
+    }
+
+    /// Counts a request that a rate limit refused.
+    pub fn limited(&self, policy: &'static str) {
+        self.limited.get_or_create(&Limit { policy }).inc();
     }
 
     /// The page.

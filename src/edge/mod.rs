@@ -3,9 +3,15 @@
 //! [`Edge::answer`] names the stages in order. Nothing leaves the server past it, so
 //! every error is a problem document and every answer carries its request id.
 
-use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
+use chrono::Utc;
 use futures_util::FutureExt as _;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::{body::Incoming, http::request::Parts};
@@ -16,17 +22,27 @@ use poem::{
 };
 use tokio::time::{Instant, timeout};
 
-use crate::problem::{Kind, Problem};
+use crate::{
+    audit::{self, Audit, redact},
+    limits::{self, Policy},
+    problem::{Kind, Problem},
+};
 
+pub mod cors;
 pub mod form;
+pub mod guard;
 pub mod headers;
 pub mod listen;
 pub mod metrics;
+pub mod network;
+mod paced;
 pub mod render;
 pub mod request_id;
+pub mod visit;
 
 use metrics::Metrics;
 use request_id::RequestId;
+use visit::Visit;
 
 /// What the edge allows.
 #[derive(Clone, Debug)]
@@ -41,12 +57,53 @@ pub struct Limits {
     pub request_time: Duration,
 }
 
+/// Who is let in.
+pub struct Door {
+    /// How often.
+    pub rates: Arc<limits::Limits>,
+    /// Whose word counts on where a request comes from.
+    pub proxies: network::Proxies,
+    /// Which pages of other origins.
+    pub cors: cors::Cors,
+    /// Where requests without HTTPS are sent, if they are not answered.
+    pub https: Option<String>,
+    /// Where it is written down.
+    pub audit: Arc<Audit>,
+}
+
+/// What the audit log is about; pages, probes and documents are not.
+const AUDITED: [&str; 2] = ["/api/", "/embed/"];
+
+/// Paths for whoever runs the server: neither limited nor redirected, so that a probe sees the
+/// server and not its limits.
+const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
 /// The routes behind their edge.
 pub struct Edge<E> {
     routes: E,
     limits: Limits,
+    door: Door,
     renderer: render::Renderer,
     metrics: Arc<Metrics>,
+}
+
+/// The body as it was sent, beside the request: for what looks at it before a surface takes it.
+#[derive(Clone)]
+pub struct Sent(Bytes);
+
+impl Sent {
+    /// The bytes of a request that one part of the server makes of another.
+    pub fn new(body: Bytes) -> Self {
+        Self(body)
+    }
+
+    /// The bytes of a request's body.
+    ///
+    /// # Errors
+    /// `unauthorized` if they are not there, which is a fault of the server.
+    pub fn of(request: &Request) -> Result<&[u8], Problem> {
+        headers::part::<Self>(request).map(|sent| &sent.0[..])
+    }
 }
 
 /// Who is on the other side of a socket, and which of our addresses they reached.
@@ -58,17 +115,27 @@ pub struct Peer {
     pub remote: RemoteAddr,
 }
 
+impl Peer {
+    /// The address on the other side of the socket.
+    fn address(&self) -> IpAddr {
+        let remote = self.remote.as_socket_addr();
+        remote.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |remote| remote.ip())
+    }
+}
+
 impl<E: Endpoint<Output = Response>> Edge<E> {
     /// Puts the edge before the routes.
     pub fn new(
         routes: E,
         limits: Limits,
+        door: Door,
         renderer: render::Renderer,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             routes,
             limits,
+            door,
             renderer,
             metrics,
         }
@@ -80,15 +147,22 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
         let _in_flight = self.metrics.in_flight();
         let (parts, body) = request.into_parts();
         let id = RequestId::of(&parts.headers);
-        let method = parts.method.clone();
-        let path = parts.uri.path().to_owned();
-        let remote = peer.remote.clone();
+        let origin = self.door.proxies.origin(peer.address(), &parts.headers);
+        let visit = Visit::new(Arc::clone(&self.door.rates), origin.address);
+        let asked = Asked {
+            method: parts.method.clone(),
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().map(str::to_owned),
+            origin: parts.headers.get(header::ORIGIN).cloned(),
+        };
 
-        let outcome = match check(&parts, &self.limits) {
-            Ok(()) => match read(body, &self.limits).await {
-                Read::Whole(body) => self.route(parts, body, peer, &id).await,
+        let outcome = match self.enter(&parts, origin.secure, &visit).await {
+            Ok(Entry::Answered(response)) => Ok(response),
+            Ok(Entry::In) => match read(body, &self.limits).await {
+                Read::Whole(body) => self.route(parts, body, peer, &id, &visit).await,
                 Read::Refused(problem) => Err(problem.into()),
                 Read::TooSlow => {
+                    let Asked { method, path, .. } = asked;
                     tracing::info!(target: "access", %id, %method, path, "closed: the body came too slowly");
                     return None;
                 }
@@ -97,23 +171,41 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
         };
         let mut response = match outcome {
             Ok(response) => response,
-            Err(error) => self.renderer.render(error, &method, &path, &id),
+            Err(error) => self.renderer.render(error, &asked.method, &asked.path, &id),
         };
-        finish(&mut response, &id);
-
-        let elapsed = started.elapsed();
-        self.metrics
-            .answered(&method, response.status().as_u16(), elapsed);
-        tracing::info!(
-            target: "access",
-            %id,
-            %method,
-            path,
-            status = response.status().as_u16(),
-            ms = elapsed.as_secs_f64() * 1e3,
-            peer = %Shown(&remote),
-        );
+        self.finish(&mut response, &asked, &visit, origin.secure, &id);
+        self.note(&response, &asked, &visit, started.elapsed(), &id);
         Some(response)
+    }
+
+    /// Whether an address is a proxy that speaks for others.
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.door.proxies.trusts(address)
+    }
+
+    /// Counts a socket that was closed because its address holds too many.
+    fn turned_away(&self) {
+        self.metrics.limited("sockets");
+    }
+
+    /// What is decided by the header alone, in the order of what it costs.
+    async fn enter(&self, parts: &Parts, secure: bool, visit: &Visit) -> Result<Entry, Problem> {
+        let path = parts.uri.path();
+        if !PROBES.contains(&path) {
+            if let (Some(base), false) = (&self.door.https, secure) {
+                return Ok(Entry::Answered(guard::redirect(base, &parts.uri)));
+            }
+            if let Some(answer) = self
+                .door
+                .cors
+                .preflight(&parts.method, path, &parts.headers)
+            {
+                return Ok(Entry::Answered(answer));
+            }
+            visit.draw_by_address(Policy::Address).await?;
+        }
+        check(parts, &self.limits)?;
+        Ok(Entry::In)
     }
 
     async fn route(
@@ -122,6 +214,7 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
         body: Bytes,
         peer: Peer,
         id: &RequestId,
+        visit: &Visit,
     ) -> poem::Result<Response> {
         check_media_type(&parts, &body)?;
         let parts = RequestParts::from((
@@ -130,8 +223,11 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
             peer.remote,
             poem::http::uri::Scheme::HTTP,
         ));
+        let sent = Sent(body.clone());
         let mut request = Request::from_parts(parts, Body::from_bytes(body));
+        request.set_data(sent);
         request.set_data(id.clone());
+        request.set_data(visit.clone());
         // The statement's own watchdog ends sooner; this catches what is stuck elsewhere.
         let answer = AssertUnwindSafe(self.routes.call(request)).catch_unwind();
         match timeout(self.limits.request_time + Duration::from_secs(3), answer).await {
@@ -140,6 +236,93 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
             Err(_) => Err(Problem::new(Kind::RequestTimeout).into()),
         }
     }
+
+    /// Headers that every answer has.
+    fn finish(
+        &self,
+        response: &mut Response,
+        asked: &Asked,
+        visit: &Visit,
+        secure: bool,
+        id: &RequestId,
+    ) {
+        self.door
+            .cors
+            .finish(&asked.path, asked.origin.as_ref(), response);
+        let headers = response.headers_mut();
+        headers.insert("x-request-id", id.header());
+        let drawn = visit.seen().drawn;
+        if !drawn.is_empty() {
+            for (name, value) in [
+                ("ratelimit-policy", limits::headers::policies(&drawn)),
+                ("ratelimit", limits::headers::limits(&drawn)),
+            ] {
+                if let Ok(value) = HeaderValue::from_str(&value) {
+                    headers.insert(name, value);
+                }
+            }
+        }
+        guard::finish(headers, secure && self.door.https.is_some());
+    }
+
+    /// Counts and logs an answer.
+    fn note(
+        &self,
+        response: &Response,
+        asked: &Asked,
+        visit: &Visit,
+        elapsed: Duration,
+        id: &RequestId,
+    ) {
+        let Asked { method, path, .. } = asked;
+        let status = response.status().as_u16();
+        self.metrics.answered(method, status, elapsed);
+        let seen = visit.seen();
+        let refused = seen.drawn.iter().find(|drawn| !drawn.granted);
+        if let Some(drawn) = refused {
+            self.metrics.limited(drawn.policy().name());
+        }
+        let ms = elapsed.as_secs_f64() * 1e3;
+        let peer = visit.address();
+        // A flood must become neither a flood of lines nor one of rows; the figures count it.
+        if refused.is_some_and(|drawn| drawn.policy() == Policy::Address) {
+            tracing::debug!(target: "access", %id, %method, path, status, ms, %peer);
+            return;
+        }
+        tracing::info!(target: "access", %id, %method, path, status, ms, %peer);
+        let audit = &self.door.audit;
+        let is_call = AUDITED.iter().any(|audited| path.starts_with(audited));
+        if is_call && audit.is_on() && *method != Method::OPTIONS {
+            audit.record(audit::Entry {
+                at: Utc::now() - elapsed,
+                tenant_id: seen.tenant,
+                caller: seen.caller,
+                method: method.to_string(),
+                path: redact::path(path),
+                query: asked.query.as_deref().map(redact::query),
+                status,
+                ms,
+                address: peer,
+                request_id: id.to_string(),
+            });
+        }
+    }
+}
+
+/// What is kept of a request's header for the end.
+struct Asked {
+    method: Method,
+    path: String,
+    query: Option<String>,
+    origin: Option<HeaderValue>,
+}
+
+/// What became of a request at the door.
+enum Entry {
+    /// It goes on.
+    In,
+    /// It is answered already.
+    Answered(Response),
 }
 
 /// Bytes of all header fields together, names and values.
@@ -211,15 +394,20 @@ fn check_media_type(parts: &Parts, body: &Bytes) -> Result<(), Problem> {
     }
     match media_type(&parts.headers) {
         Some("application/json" | "text/csv") => Ok(()),
+        // Pages for people have forms; the API has none.
+        Some(FORM) if !parts.uri.path().starts_with("/api/") => Ok(()),
         _ => Err(Kind::UnsupportedMediaType.into()),
     }
 }
+
+/// What a form of a page is sent as.
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The `Content-Type` without its parameters.
 fn media_type(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     let essence = value.split(';').next().unwrap_or(value).trim();
-    ["application/json", "text/csv"]
+    ["application/json", "text/csv", FORM]
         .into_iter()
         .find(|known| essence.eq_ignore_ascii_case(known))
 }
@@ -231,34 +419,6 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Problem {
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a panic without a message".to_owned());
     Problem::new(Kind::InternalError).because(format!("panic: {message}"))
-}
-
-/// An address without the framework's prefix.
-struct Shown<'a>(&'a RemoteAddr);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.as_socket_addr() {
-            Some(address) => write!(f, "{}", address.ip()),
-            None => f.write_str("-"),
-        }
-    }
-}
-
-/// Headers that every answer has.
-fn finish(response: &mut Response, id: &RequestId) {
-    let headers = response.headers_mut();
-    headers.insert("x-request-id", id.header());
-    headers.insert(
-        "x-content-type-options",
-        HeaderValue::from_static("nosniff"),
-    );
-    headers
-        .entry("referrer-policy")
-        .or_insert(HeaderValue::from_static("no-referrer"));
-    headers
-        .entry(header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
 }
 
 #[cfg(test)]

@@ -100,43 +100,10 @@ impl Renderer {
     }
 
     fn problem(&self, error: poem::Error, path: &str) -> Problem {
-        let error = match error.downcast::<Problem>() {
-            Ok(problem) => return problem,
-            Err(error) => error,
-        };
-        if error.is::<NotFoundError>() {
-            return Kind::NotFound.into();
-        }
         if error.is::<MethodNotAllowedError>() {
             return Problem::new(Kind::MethodNotAllowed).header("allow", self.allowed(path));
         }
-        if let Some(parse) = error.downcast_ref::<ParsePathError>() {
-            return Problem::new(Kind::NotFound)
-                .detail("A part of the path is not of the type that it has to be.")
-                .because(parse.to_string());
-        }
-        if let Some(parse) = error.downcast_ref::<ParseParamError>() {
-            return Problem::new(Kind::InvalidParameter)
-                .field(parse.name, "has a value that can't be read")
-                .because(parse.to_string());
-        }
-        if let Some(parse) = error.downcast_ref::<ParseRequestPayloadError>() {
-            return Problem::new(Kind::BadRequest)
-                .detail("The body is not the JSON object that this call takes.")
-                .because(parse.to_string());
-        }
-        if error.is::<ContentTypeError>() {
-            return Kind::UnsupportedMediaType.into();
-        }
-        let kind = match error.status().as_u16() {
-            404 => Kind::NotFound,
-            405 => Kind::MethodNotAllowed,
-            413 => Kind::PayloadTooLarge,
-            415 => Kind::UnsupportedMediaType,
-            400..=499 => Kind::BadRequest,
-            _ => Kind::InternalError,
-        };
-        Problem::new(kind).because(error.to_string())
+        problem(error)
     }
 
     fn allowed(&self, path: &str) -> String {
@@ -145,6 +112,44 @@ impl Renderer {
             .find(|(template, _)| fits(template, path))
             .map_or_else(|| "GET".to_owned(), |(_, methods)| methods.join(", "))
     }
+}
+
+/// The problem that an error of the routes is.
+pub fn problem(error: poem::Error) -> Problem {
+    let error = match error.downcast::<Problem>() {
+        Ok(problem) => return problem,
+        Err(error) => error,
+    };
+    if error.is::<NotFoundError>() {
+        return Kind::NotFound.into();
+    }
+    if let Some(parse) = error.downcast_ref::<ParsePathError>() {
+        return Problem::new(Kind::NotFound)
+            .detail("A part of the path is not of the type that it has to be.")
+            .because(parse.to_string());
+    }
+    if let Some(parse) = error.downcast_ref::<ParseParamError>() {
+        return Problem::new(Kind::InvalidParameter)
+            .field(parse.name, "has a value that can't be read")
+            .because(parse.to_string());
+    }
+    if let Some(parse) = error.downcast_ref::<ParseRequestPayloadError>() {
+        return Problem::new(Kind::BadRequest)
+            .detail("The body is not the JSON object that this call takes.")
+            .because(parse.to_string());
+    }
+    if error.is::<ContentTypeError>() {
+        return Kind::UnsupportedMediaType.into();
+    }
+    let kind = match error.status().as_u16() {
+        404 => Kind::NotFound,
+        405 => Kind::MethodNotAllowed,
+        413 => Kind::PayloadTooLarge,
+        415 => Kind::UnsupportedMediaType,
+        400..=499 => Kind::BadRequest,
+        _ => Kind::InternalError,
+    };
+    Problem::new(kind).because(error.to_string())
 }
 
 impl ResponseError for Problem {

@@ -1,13 +1,16 @@
 //! Where HTTP meets the surface (GraphQL over HTTP, draft of 2025).
 
 use super::envelope;
-use super::execute::{On, Outcome, execute};
+use super::execute::{On, Outcome, Render, execute};
 use super::faults;
 use super::schema::Schemas;
-use crate::auth::{Auth, rights};
+use crate::auth::tokens::Scope;
+use crate::auth::{Auth, replay, rights};
 use crate::data::Spine;
+use crate::data::ledger::{self, DUPLICATE};
 use crate::data::run::Keep;
 use crate::edge::headers::{joined, one, part, prefers};
+use crate::edge::visit::Visit;
 use crate::problem::{Kind, Problem};
 use poem::http::{Method, StatusCode, header};
 use poem::{Endpoint, Request, Response, Result};
@@ -37,7 +40,8 @@ impl Graphql {
     async fn answer(&self, request: &Request, body: &[u8]) -> Result<Response, Problem> {
         let auth = part::<Arc<Auth>>(request)?;
         let spine = part::<Arc<Spine>>(request)?;
-        let caller = auth.caller(request.headers()).await?;
+        let caller = auth.caller(request).await?;
+        caller.needs(Scope::Graphql)?;
         let (identity, mode) = rights::place(&caller, auth.tenants())?;
         let rules = rights::rules(&caller);
         if request.method() != Method::POST {
@@ -55,31 +59,50 @@ impl Graphql {
         } else {
             Keep::Yes
         };
+        let accept = joined(request.headers(), "accept");
+        let media = media_type(accept.as_deref());
+        let replay = replay::of(&caller, request, body, false)?;
+        let kept = |outcome: &Outcome| ledger::Reply {
+            status: status(outcome, media).as_u16(),
+            headers: vec![
+                ("Content-Type", format!("{media}; charset=utf-8")),
+                ("Vary", "Accept".to_owned()),
+            ],
+            body: self.body(outcome),
+            duplicate: false,
+        };
+        let once = replay.as_ref().filter(|_| keep == Keep::Yes);
         let on = On {
             spine,
             schemas: &self.schemas,
             identity: &identity,
             rules: &rules,
             keep,
+            once: once.map(|replay| (replay, &kept as Render<'_>)),
+            visit: Visit::of(request)?,
         };
-        let outcome = execute(on, envelope).await?;
+        let mut outcome = execute(on, envelope).await?;
         faults::log(&outcome.faults);
-        let accept = joined(request.headers(), "accept");
-        let media = media_type(accept.as_deref());
+        let wrote = outcome.wrote;
+        let reply = outcome.kept.take().unwrap_or_else(|| kept(&outcome));
         let mut response = Response::builder()
-            .status(status(&outcome, media))
-            .header(header::CONTENT_TYPE, format!("{media}; charset=utf-8"))
-            .header(header::VARY, "Accept")
+            .status(StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK))
             .header("sandlot-mode", mode);
+        for (name, value) in &reply.headers {
+            response = response.header(*name, value);
+        }
+        if reply.duplicate {
+            response = response.header(DUPLICATE, "true");
+        }
         if let Some(sunset) = rights::sunset(&caller, auth.directory()) {
             response = response.header("sunset", sunset);
         }
-        if outcome.wrote && keep == Keep::No {
+        if wrote && keep == Keep::No {
             response = response
                 .header("sandlot-simulated", "true")
                 .header("preference-applied", "tx=rollback");
         }
-        Ok(response.body(self.body(&outcome)))
+        Ok(response.body(reply.body))
     }
 
     /// `errors` come first, where a reader of a long answer finds them.

@@ -8,12 +8,15 @@ use super::limits;
 use super::schema::{Schema, Schemas};
 use super::shape::Root;
 use crate::data::json::{members, write_string};
+use crate::data::ledger::{self, Replay};
 use crate::data::nested::Change;
+use crate::data::once::Once;
 use crate::data::plan::Rules;
 use crate::data::request::Request;
 use crate::data::rows::Format;
 use crate::data::run::Keep;
-use crate::data::{Answer, Ask, Spine};
+use crate::data::{self, Answer, Ask, Spine};
+use crate::edge::visit::Visit;
 use crate::problem::{Kind, Problem};
 use apollo_compiler::executable::Operation;
 use apollo_compiler::response::JsonMap;
@@ -38,7 +41,14 @@ pub struct On<'a> {
     pub rules: &'a Rules,
     /// Whether writes are kept.
     pub keep: Keep,
+    /// What a mutation is called by, if it is to be made once, and what its answer is to HTTP.
+    pub once: Option<(&'a Replay, Render<'a>)>,
+    /// Where what the operation costs is drawn.
+    pub visit: &'a Visit,
 }
+
+/// What an outcome is to HTTP.
+pub type Render<'a> = &'a (dyn Fn(&Outcome) -> ledger::Reply + Send + Sync);
 
 /// What came of an operation.
 #[derive(Debug, Default)]
@@ -49,6 +59,8 @@ pub struct Outcome {
     pub faults: Vec<Fault>,
     /// Whether something was written, kept or not.
     pub wrote: bool,
+    /// The answer to HTTP instead, if the ledger keeps it.
+    pub kept: Option<ledger::Reply>,
 }
 
 /// A document that is known to be good, and the schema that it is good for.
@@ -60,7 +72,8 @@ struct Ready {
 /// Executes an operation.
 ///
 /// # Errors
-/// A problem that is no fault of the operation's: the database is out of reach.
+/// A problem that is no fault of the operation's: the database is out of reach, or the operation
+/// asks for more than the caller's limit has left.
 pub async fn execute(on: On<'_>, envelope: Envelope) -> Result<Outcome, Problem> {
     let ready = match known(on, &envelope.query).await? {
         Some(ready) => ready,
@@ -73,13 +86,15 @@ pub async fn execute(on: On<'_>, envelope: Envelope) -> Result<Outcome, Problem>
     let name = envelope.operation;
     match compile(&ready, envelope.variables, name.as_deref()) {
         Ok(mut compiled) => {
+            // A field at the top is one statement, and draws what a call of its own would.
+            on.visit.charge(compiled.steps.len()).await?;
             let asked = compiled.variables.take();
             let introspected = match asked {
                 Some(variables) => introspect(ready, name, variables).await?,
                 None => Ok(JsonMap::new()),
             };
             Ok(match introspected {
-                Ok(introspected) => run(on, compiled, introspected).await,
+                Ok(introspected) => run(on, compiled, introspected).await?,
                 Err(fault) => Outcome::refused(vec![*fault]),
             })
         }
@@ -266,6 +281,11 @@ impl Step {
         }
     }
 
+    /// Only a single row may be null.
+    fn may_be_null(&self) -> bool {
+        matches!(self.source, Source::Request(Root::One, _))
+    }
+
     fn fault(&self, problem: Problem) -> Fault {
         Fault {
             problem,
@@ -275,50 +295,75 @@ impl Step {
     }
 }
 
-async fn run(on: On<'_>, compiled: Compiled, introspected: JsonMap) -> Outcome {
+async fn run(on: On<'_>, compiled: Compiled, introspected: JsonMap) -> Result<Outcome, Problem> {
     let steps = compiled.steps;
-    let mut written = match write(on, &steps).await {
-        Ok(written) => written.into_iter(),
+    let written = match write(on, &steps, &introspected).await {
+        Ok(Written::Now(answers)) => answers,
+        Ok(Written::Kept(reply)) => {
+            return Ok(Outcome {
+                kept: Some(reply),
+                wrote: true,
+                ..Outcome::default()
+            });
+        }
+        // The header is at fault, not the operation.
+        Err(fault) if fault.problem.kind == Kind::IdempotencyConflict => return Err(fault.problem),
         Err(fault) => {
-            return Outcome {
+            return Ok(Outcome {
                 data: Some(b"null".to_vec()),
                 faults: vec![fault],
                 wrote: true,
-            };
+                ..Outcome::default()
+            });
         }
     };
-    let mut outcome = Outcome {
-        wrote: compiled.writes,
-        ..Outcome::default()
-    };
-    let mut data = String::from("{").into_bytes();
-    for (at, step) in steps.iter().enumerate() {
-        if at > 0 {
-            data.push(b',');
-        }
-        member(&mut data, &step.key);
+    let mut written = written.into_iter();
+    let mut answers = Vec::with_capacity(steps.len());
+    for step in &steps {
         let answer = match &step.source {
-            Source::Constant(json) => {
-                data.extend_from_slice(json.as_bytes());
-                continue;
-            }
-            Source::Introspection => {
-                let value = introspected.get(step.key.as_str());
-                // A value of the library's own is always written.
-                data.extend(serde_json::to_vec(&value).unwrap_or_default());
-                continue;
-            }
+            Source::Constant(_) | Source::Introspection => Ok(Answer::default()),
             Source::Request(root, _) if root.is_write() => {
                 written.next().ok_or_else(|| Kind::InternalError.into())
             }
             Source::Request(_, request) | Source::Figures(request, _) => read(on, request).await,
         };
-        match answer {
-            Ok(answer) => render(&mut data, &step.source, answer),
-            Err(problem) => {
+        let ends = answer.is_err() && !step.may_be_null();
+        answers.push(answer);
+        if ends {
+            break;
+        }
+    }
+    Ok(Outcome {
+        wrote: compiled.writes,
+        ..assembled(&steps, &introspected, answers)
+    })
+}
+
+/// `data` of the steps' answers; they end where one of them fails that may not be null.
+fn assembled(
+    steps: &[Step],
+    introspected: &JsonMap,
+    answers: Vec<Result<Answer, Problem>>,
+) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut data = String::from("{").into_bytes();
+    for (at, (step, answer)) in steps.iter().zip(answers).enumerate() {
+        if at > 0 {
+            data.push(b',');
+        }
+        member(&mut data, &step.key);
+        match (&step.source, answer) {
+            (Source::Constant(json), _) => data.extend_from_slice(json.as_bytes()),
+            (Source::Introspection, _) => {
+                let value = introspected.get(step.key.as_str());
+                // A value of the library's own is always written.
+                data.extend(serde_json::to_vec(&value).unwrap_or_default());
+            }
+            (source, Ok(answer)) => render(&mut data, source, answer),
+            (_, Err(problem)) => {
                 outcome.faults.push(step.fault(problem));
-                // Only a single row may be null; without any other field there is no `data`.
-                if !matches!(step.source, Source::Request(Root::One, _)) {
+                // Without any other field there is no `data`.
+                if !step.may_be_null() {
                     outcome.data = Some(b"null".to_vec());
                     return outcome;
                 }
@@ -331,46 +376,82 @@ async fn run(on: On<'_>, compiled: Compiled, introspected: JsonMap) -> Outcome {
     outcome
 }
 
+/// What came of an operation's writes.
+enum Written {
+    /// Their rows.
+    Now(Vec<Answer>),
+    /// The whole answer, as the ledger keeps it.
+    Kept(ledger::Reply),
+}
+
 /// Runs all writes among the steps in one transaction.
-async fn write(on: On<'_>, steps: &[Step]) -> Result<Vec<Answer>, Fault> {
+async fn write(on: On<'_>, steps: &[Step], introspected: &JsonMap) -> Result<Written, Fault> {
     let writing: Vec<&Step> = steps
         .iter()
         .filter(|step| matches!(step.source, Source::Request(root, _) if root.is_write()))
         .collect();
     if writing.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Written::Now(Vec::new()));
     }
     let requests: Vec<Request> = writing
         .iter()
         .filter_map(|step| step.request().cloned())
         .collect();
-    let written = if writing.iter().all(|step| step.children.is_empty()) {
-        let spine = on.spine;
-        spine.write(on.identity, on.rules, &requests, on.keep).await
-    } else {
-        let changes: Vec<Change> = writing
-            .iter()
-            .zip(&requests)
-            .map(|(step, request)| Change {
-                request: request.clone(),
-                children: step.children.clone(),
-            })
-            .collect();
-        let spine = on.spine;
-        spine
-            .write_nested(on.identity, on.rules, &changes, on.keep)
-            .await
-    };
-    let answers = written.map_err(|fault| match writing.get(fault.at) {
+    let fault = |fault: data::Fault| match writing.get(fault.at) {
         Some(step) => step.fault(fault.problem),
         None => Fault::whole(fault.problem),
-    })?;
-    for (answer, (step, request)) in answers.iter().zip(writing.iter().zip(&requests)) {
-        if answer.rows == 0 {
-            return Err(step.fault(missed(request)));
-        }
+    };
+    let nested: Option<Vec<Change>> =
+        writing
+            .iter()
+            .any(|step| !step.children.is_empty())
+            .then(|| {
+                let steps = writing.iter().zip(&requests);
+                let changes = steps.map(|(step, request)| Change {
+                    request: request.clone(),
+                    children: step.children.clone(),
+                });
+                changes.collect()
+            });
+    let (spine, identity, rules) = (on.spine, on.identity, on.rules);
+    if let Some((replay, reply)) = on.once {
+        let render = |answers: Vec<Answer>| {
+            all_touched(&answers, &requests)?;
+            let mut written = answers.into_iter();
+            let answers = steps.iter().map(|step| match &step.source {
+                Source::Constant(_) | Source::Introspection => Ok(Answer::default()),
+                _ => written.next().ok_or_else(|| Kind::InternalError.into()),
+            });
+            Ok(reply(&assembled(steps, introspected, answers.collect())))
+        };
+        let once = Once {
+            replay,
+            render: &render,
+        };
+        let made = match nested {
+            None => spine.write_once(identity, rules, &requests, once).await,
+            Some(changes) => spine.nest_once(identity, rules, &changes, once).await,
+        };
+        return made.map(Written::Kept).map_err(fault);
     }
-    Ok(answers)
+    let written = match nested {
+        None => spine.write(identity, rules, &requests, on.keep).await,
+        Some(changes) => spine.write_nested(identity, rules, &changes, on.keep).await,
+    };
+    let answers = written.map_err(fault)?;
+    all_touched(&answers, &requests).map_err(|untouched| fault(*untouched))?;
+    Ok(Written::Now(answers))
+}
+
+/// Each write has to touch a row.
+fn all_touched(answers: &[Answer], requests: &[Request]) -> Result<(), Box<data::Fault>> {
+    match answers.iter().position(|answer| answer.rows == 0) {
+        Some(at) => Err(Box::new(data::Fault {
+            at,
+            problem: missed(&requests[at]),
+        })),
+        None => Ok(()),
+    }
 }
 
 /// The problem that a write is which touched no row.

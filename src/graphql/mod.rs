@@ -57,6 +57,46 @@ pub fn lists(catalog: Arc<Catalog>, rules: &Rules) -> BTreeMap<String, (String, 
         .collect()
 }
 
+/// How a table is called in documents, as far as an example needs it.
+#[derive(Clone, Debug)]
+pub struct Called {
+    /// The table or view.
+    pub table: String,
+    /// The field that lists its rows.
+    pub list: String,
+    /// The field that makes a row, if the caller may.
+    pub create: Option<String>,
+    /// Its columns' fields.
+    pub columns: Vec<String>,
+    /// Those of them whose values are words and not strings.
+    pub enums: Vec<String>,
+}
+
+/// The fields of all tables that the caller meets, for examples.
+pub fn called(catalog: Arc<Catalog>, rules: &Rules) -> Vec<Called> {
+    let shape = shape::Shape::new(catalog, rules);
+    let is_enum = |column: &&shape::Column| {
+        let ty = match &column.ty {
+            shape::Ty::Named(name) | shape::Ty::List(name) => name,
+        };
+        shape.enums.iter().any(|known| known.name == *ty)
+    };
+    let tables = shape.tables.iter().filter_map(|table| {
+        let definition = &shape.catalog.tables[table.position];
+        let writes = rules.check_write(definition).is_ok();
+        let create = table.root(shape::Root::Create).filter(|_| writes);
+        let names = |column: &shape::Column| column.name.clone();
+        Some(Called {
+            table: definition.name.clone(),
+            list: table.root(shape::Root::List)?.to_owned(),
+            create: create.map(str::to_owned),
+            columns: table.columns.iter().map(names).collect(),
+            enums: table.columns.iter().filter(is_enum).map(names).collect(),
+        })
+    });
+    tables.collect()
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod trials;

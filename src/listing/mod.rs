@@ -7,6 +7,31 @@ pub mod page;
 pub mod parameters;
 pub mod words;
 
+use crate::data::ledger::{self, DUPLICATE};
+/// The first parts of paths that are not tables. A table of such a name is served under
+/// `/tables/{table}` alone.
+pub const FIXED: [&str; 9] = [
+    "tables",
+    "graphql",
+    "sql",
+    "reports",
+    "auth",
+    "openapi.json",
+    "openapi.yaml",
+    "postman.json",
+    "rpc",
+];
+
+/// Where a table's rows are; a name that a fixed route has taken is found under `/tables`.
+pub fn address(base: &str, table: &str) -> String {
+    let name = words::encode(table);
+    if FIXED.contains(&table) {
+        format!("{base}/tables/{name}")
+    } else {
+        format!("{base}/{name}")
+    }
+}
+
 /// Where a list was asked for, to say where its other pages are.
 #[derive(Clone, Copy, Debug)]
 pub struct Address<'a> {
@@ -27,6 +52,17 @@ pub struct Reply {
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: Vec<u8>,
+}
+
+impl From<ledger::Reply> for Reply {
+    fn from(kept: ledger::Reply) -> Self {
+        let duplicate = kept.duplicate.then(|| (DUPLICATE, "true".to_owned()));
+        Self {
+            status: kept.status,
+            headers: kept.headers.into_iter().chain(duplicate).collect(),
+            body: kept.body,
+        }
+    }
 }
 
 /// Whether rows are wanted as CSV: `Accept` names it, and JSON not.

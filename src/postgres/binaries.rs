@@ -23,6 +23,24 @@ pub struct Binaries {
     pub version: String,
 }
 
+impl Binaries {
+    /// Whether this Postgres takes a setting, `name=value`, with the cluster given: some values need a library that
+    /// it may have been built without.
+    pub(super) fn takes(&self, cluster: &Path, setting: &str, runner: &Runner) -> bool {
+        let name = setting.split('=').next().unwrap_or_default();
+        runner
+            .command(self.dir.join("postgres"))
+            // Asked first, it does not mind to be run by root.
+            .args(["-C", name, "-c", setting, "-D"])
+            .arg(cluster)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    }
+}
+
 /// Finds binaries that `runner` can run.
 ///
 /// With `explicit` only that folder counts. Otherwise, in this order: what `pg_config`

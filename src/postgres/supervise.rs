@@ -117,8 +117,9 @@ fn prepare(options: &Options) -> Result<(Server, bool, Vec<Lock>), Error> {
     }
     let scratch = options.scratch.then(|| data_dir.clone());
     let fresh = initdb::ensure(&place, &binaries, options.durable, scratch.as_deref())?;
+    let lz4 = binaries.takes(&place.cluster, "wal_compression=lz4", &place.runner);
     let server = Server {
-        settings: settings::arguments(options.durable, &options.settings, &socket_dir, &name),
+        settings: settings::arguments(options.durable, lz4, &options.settings, &socket_dir, &name),
         log: Log::new(data_dir.join("postgres.log")),
         scratch,
         process_memory: options.process_memory,

@@ -12,7 +12,7 @@ use poem::{
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    auth::Auth,
+    auth::{Auth, tokens::places::frame_sources},
     data::{request::Request as Question, rows::Format},
     edge::headers::part,
     listing::{
@@ -49,12 +49,10 @@ impl Endpoint for Embed {
 async fn answer(request: &Request) -> Result<Response, Problem> {
     let query = request.original_uri().query().unwrap_or_default();
     let auth = part::<Arc<Auth>>(request)?;
-    let named = |part: &str| part.split('=').next().is_some_and(|name| name == "token");
-    if query.split('&').any(named) {
-        return Err(Kind::QueryTokenDisabled.into());
-    }
-    let caller = auth.caller(request.headers()).await?;
-    let desk = Desk::of(request, &caller)?;
+    let caller = auth.caller_in_frame(request).await?;
+    let domains = caller.token.as_ref().map(|token| token.domains.as_slice());
+    let framed_by = frame_sources(domains.unwrap_or_default());
+    let desk = Desk::of(request, &caller).await?;
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Err(Problem::new(Kind::MethodNotAllowed)
             .detail("This page is read.")
@@ -76,7 +74,10 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
     Ok(if wanted.svg {
         response
             .header(header::CONTENT_TYPE, "image/svg+xml")
-            .header(header::CONTENT_SECURITY_POLICY, policy(svg::STYLE))
+            .header(
+                header::CONTENT_SECURITY_POLICY,
+                policy(svg::STYLE, &framed_by),
+            )
             .header(
                 header::CONTENT_DISPOSITION,
                 format!("inline; filename=\"{}.svg\"", found.report.slug),
@@ -86,7 +87,7 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
         let style = format!("{STYLE}{}", svg::STYLE);
         response
             .header(header::CONTENT_TYPE, "text/html; charset=utf-8")
-            .header(header::CONTENT_SECURITY_POLICY, policy(&style))
+            .header(header::CONTENT_SECURITY_POLICY, policy(&style, &framed_by))
             .body(page(&chart, &found.report.slug, &style))
     })
 }
@@ -138,10 +139,10 @@ impl Wanted {
     }
 }
 
-/// Nothing but the page's own style, and frames on any site.
-fn policy(style: &str) -> String {
+/// Nothing but the page's own style, and frames on the pages that the token is for.
+fn policy(style: &str, framed_by: &str) -> String {
     format!(
-        "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'; frame-ancestors *",
+        "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'; frame-ancestors {framed_by}",
         BASE64.encode(Sha256::digest(style))
     )
 }

@@ -13,12 +13,14 @@ use crate::{
     auth::{
         Auth,
         caller::{Caller, Place},
+        present::without_token,
         rights,
+        tokens::Scope,
     },
     data::{
         Answer, Ask, Spine,
         catalog::Catalog,
-        plan::{Rules, brief},
+        plan::{Reach, Rules, brief},
         request::Request as Question,
         rows::Format,
         run::Keep,
@@ -79,10 +81,11 @@ pub(super) struct Found {
 
 impl<'a> Desk<'a> {
     /// What `caller` may see.
-    pub(super) fn of(request: &'a Request, caller: &Caller) -> Result<Self, Problem> {
+    pub(super) async fn of(request: &'a Request, caller: &Caller) -> Result<Self, Problem> {
+        caller.needs(Scope::Views)?;
         let auth = part::<Arc<Auth>>(request)?;
         let (identity, mode) = rights::place(caller, auth.tenants())?;
-        Ok(Self {
+        let mut desk = Self {
             spine: part::<Arc<Spine>>(request)?,
             records: part::<Records>(request)?,
             identity,
@@ -92,11 +95,41 @@ impl<'a> Desk<'a> {
                 Place::Template => None,
                 Place::Tenant(tenant) => Some(tenant.id),
             },
-        })
+        };
+        desk.open_listed().await?;
+        Ok(desk)
+    }
+
+    /// A token's list of views may name a report by its slug, and means the view behind it then.
+    async fn open_listed(&mut self) -> Result<(), Problem> {
+        if let Reach::Only(names) = &mut self.rules.views {
+            for report in self.records.all(self.tenant).await? {
+                if names.contains(&report.slug) {
+                    names.insert(report.view);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A published report whose view is there.
+    ///
+    /// Where a token has a list of views, what is outside of it is refused as one thing, whether
+    /// or not there is such a report.
     pub(super) async fn find(&self, slug: &str) -> Result<Found, Problem> {
+        match self.look_for(slug).await {
+            Err(problem)
+                if matches!(self.rules.views, Reach::Only(_))
+                    && !self.rules.views.lists(slug)
+                    && is_about_name(&problem) =>
+            {
+                Err(Problem::new(Kind::ViewNotAllowed))
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn look_for(&self, slug: &str) -> Result<Found, Problem> {
         let missing = || {
             Problem::new(Kind::NotFound)
                 .detail(format!("There is no published report `{}`.", brief(slug)))
@@ -163,8 +196,8 @@ impl<'a> Desk<'a> {
 
 async fn answer(request: &Request) -> Result<Response, Problem> {
     let auth = part::<Arc<Auth>>(request)?;
-    let caller = auth.caller(request.headers()).await?;
-    let desk = Desk::of(request, &caller)?;
+    let caller = auth.caller(request).await?;
+    let desk = Desk::of(request, &caller).await?;
     let path = request.original_uri().path();
     let rest = path.strip_prefix(PATH).unwrap_or_default();
     let target = target(rest)?;
@@ -173,7 +206,8 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
             .detail("Reports are read; what is written goes to the tables behind them.")
             .header("Allow", "GET, HEAD"));
     }
-    let query = request.original_uri().query().unwrap_or_default();
+    let query = without_token(request.original_uri().query().unwrap_or_default());
+    let query = query.as_ref();
     let parameters = parameters(query)?;
     let csv = wants_csv(one(request.headers(), header::ACCEPT));
     let format = if csv { Format::Csv } else { Format::Json };
@@ -226,6 +260,14 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
         response.headers_mut().insert("sunset", sunset);
     }
     Ok(response)
+}
+
+/// Whether a report was refused for what it is, or is not.
+fn is_about_name(problem: &Problem) -> bool {
+    matches!(
+        problem.kind,
+        Kind::NotFound | Kind::TableNotAllowed | Kind::ViewNotAllowed | Kind::ScopeNotAllowed
+    )
 }
 
 enum Target {

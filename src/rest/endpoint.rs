@@ -8,7 +8,7 @@ use poem::{
 };
 
 use crate::{
-    auth::{Auth, rights},
+    auth::{Auth, present::without_token, replay, rights},
     data::Spine,
     edge::headers::{joined, one, part},
     problem::Problem,
@@ -34,22 +34,25 @@ impl Endpoint for Rest {
 async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
     let auth = part::<Arc<Auth>>(request)?;
     let spine = part::<Arc<Spine>>(request)?;
-    let caller = auth.caller(request.headers()).await?;
+    let caller = auth.caller(request).await?;
     let (identity, mode) = rights::place(&caller, auth.tenants())?;
     let rules = rights::rules(&caller);
     let uri = request.original_uri();
+    let query = without_token(uri.query().unwrap_or_default());
     let prefer = joined(request.headers(), "prefer");
+    let replay = replay::of(&caller, request, body, false)?;
     let call = Call {
         method: request.method().as_str(),
         base: BASE,
         path: uri.path().strip_prefix(BASE).unwrap_or_default(),
-        query: uri.query().unwrap_or_default(),
+        query: &query,
         headers: Headers {
             content_type: one(request.headers(), header::CONTENT_TYPE),
             accept: one(request.headers(), header::ACCEPT),
             prefer: prefer.as_deref(),
         },
         body,
+        replay: replay.as_ref(),
     };
     let reply = super::handle(spine, &identity, &rules, call).await?;
     let mut response = Response::builder()

@@ -12,11 +12,13 @@ pub mod schema;
 
 pub use endpoint::{BASE, Rest};
 
+use crate::data::ledger::{self, Replay};
+use crate::data::once::Once;
 use crate::data::plan::Rules;
 use crate::data::request::Request;
 use crate::data::rows::Format;
 use crate::data::run::Keep;
-use crate::data::{Ask, Spine};
+use crate::data::{Answer, Ask, Fault, Spine};
 use crate::listing::{
     Address, Reply, page,
     parameters::{parameters, refuse_all},
@@ -24,20 +26,6 @@ use crate::listing::{
 use crate::problem::{Kind, Problem};
 use parse::{Headers, Target};
 use tenants::Identity;
-
-/// The first parts of paths that are not tables. A table of such a name is served under
-/// `/tables/{table}` alone.
-pub const FIXED: [&str; 9] = [
-    "tables",
-    "graphql",
-    "sql",
-    "reports",
-    "auth",
-    "openapi.json",
-    "openapi.yaml",
-    "postman.json",
-    "rpc",
-];
 
 /// One HTTP request, as far as this surface looks at it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,6 +42,8 @@ pub struct Call<'a> {
     pub headers: Headers<'a>,
     /// The body.
     pub body: &'a [u8],
+    /// What a write is called by, if it is to be made once.
+    pub replay: Option<&'a Replay>,
 }
 
 /// Answers a call on the tables of the identity's schema.
@@ -80,6 +70,9 @@ pub async fn handle(
     let parameters = parameters(call.query)?;
     match &target {
         Target::Index | Target::Tables | Target::Schema { .. } => {
+            if target == Target::Tables {
+                rules.tables.check_scope()?;
+            }
             refuse_all(&parameters)?;
             let mut catalog = spine.catalog(identity).await?;
             let Target::Schema { table } = &target else {
@@ -94,9 +87,7 @@ pub async fn handle(
         }
         _ => {}
     }
-    if method != "GET" {
-        refuse_write(spine, identity, rules, &target).await?;
-    }
+    refuse(spine, identity, rules, &target, method).await?;
     let (request, paging) = parse::request(method, &target, &parameters, &call)?;
     let csv = matches!(request, Request::List(_)) && call.headers.wants_csv();
     let keep = if request.is_write() && call.headers.prefers("tx", "rollback") {
@@ -104,6 +95,16 @@ pub async fn handle(
     } else {
         Keep::Yes
     };
+    if let (true, Keep::Yes, Some(replay)) = (request.is_write(), keep, call.replay) {
+        let requests = std::slice::from_ref(&request);
+        let render = |answers| written(answers, &request, &target, &call);
+        let once = Once {
+            replay,
+            render: &render,
+        };
+        let reply = spine.write_once(identity, rules, requests, once).await;
+        return Ok(reply.map_err(|fault| fault.problem)?.into());
+    }
     let ask = Ask {
         identity,
         rules,
@@ -120,8 +121,7 @@ pub async fn handle(
     let mut reply = match (&request, paging) {
         (Request::List(_), Some(paging)) if csv => page::csv(answer, &paging),
         (Request::List(_), Some(paging)) => page::list(answer, &paging, &address),
-        (Request::Create(create), _) => render::created(answer, create.body.many, &target, &call),
-        _ => render::one(answer, &target)?,
+        _ => shown(answer, &request, &target, &call)?,
     };
     if keep == Keep::No {
         reply.headers.push(("Sandlot-Simulated", "true".to_owned()));
@@ -132,21 +132,64 @@ pub async fn handle(
     Ok(reply)
 }
 
-/// Refuses a write for who asks, before anything is said of what they sent.
-async fn refuse_write(
+/// The answer to anything but a list.
+fn shown(
+    answer: Answer,
+    request: &Request,
+    target: &Target,
+    call: &Call<'_>,
+) -> Result<Reply, Problem> {
+    match request {
+        Request::Create(create) => Ok(render::created(answer, create.body.many, target, call)),
+        _ => render::one(answer, target),
+    }
+}
+
+/// The answer to a write, as the ledger keeps it.
+fn written(
+    mut answers: Vec<Answer>,
+    request: &Request,
+    target: &Target,
+    call: &Call<'_>,
+) -> Result<ledger::Reply, Box<Fault>> {
+    let whole = |problem| Box::new(Fault { at: 0, problem });
+    let answer = answers
+        .pop()
+        .ok_or_else(|| whole(Kind::InternalError.into()))?;
+    let reply = shown(answer, request, target, call).map_err(whole)?;
+    Ok(ledger::Reply {
+        status: reply.status,
+        headers: reply.headers,
+        body: reply.body,
+        duplicate: false,
+    })
+}
+
+/// Refuses a call for who asks, before anything is said of what they sent.
+async fn refuse(
     spine: &Spine,
     identity: &Identity,
     rules: &Rules,
     target: &Target,
+    method: &str,
 ) -> Result<(), Problem> {
     let (Target::Rows { table, .. } | Target::Row { table, .. }) = target else {
         return Ok(());
     };
-    let catalog = spine.catalog(identity).await?;
-    // A table that is not known yet may be a new one; planning takes another look.
-    match catalog.find(table) {
-        Some(_) => rules.check_write(&catalog.tables[rules.resolve(&catalog, table)?]),
-        None => Ok(()),
+    let mut catalog = spine.catalog(identity).await?;
+    if catalog.find(table).is_none() {
+        // It may be a new one, and planning takes another look; but a body is looked at first.
+        match rules.resolve(&catalog, table) {
+            Err(problem) if method != "GET" && problem.kind != Kind::NotFound => {
+                catalog = spine.look_again(identity).await?;
+            }
+            _ => return Ok(()),
+        }
+    }
+    let table = rules.resolve(&catalog, table)?;
+    match method {
+        "GET" => Ok(()),
+        _ => rules.check_write(&catalog.tables[table]),
     }
 }
 

@@ -1,12 +1,11 @@
 //! What there is and what it is made of: `GET /`, `GET /tables`, `GET /{resource}/schema`.
 
-use super::FIXED;
-use crate::data::catalog::{Catalog, Table};
+use crate::data::catalog::Catalog;
 use crate::data::plan::Rules;
-use crate::listing::Reply;
 use crate::listing::columns::columns;
 use crate::listing::page::json;
 use crate::listing::words::encode;
+use crate::listing::{Reply, address};
 use serde_json::{Value, json as value};
 
 /// The tables and views within reach, with links.
@@ -20,7 +19,7 @@ pub fn index(catalog: &Catalog, rules: &Rules, base: &str, tables_only: bool) ->
             let address = if tables_only {
                 format!("{base}/tables/{}", encode(&table.name))
             } else {
-                address(base, table)
+                address(base, &table.name)
             };
             value!({
                 "name": table.name,
@@ -107,7 +106,7 @@ pub fn table(catalog: &Catalog, rules: &Rules, table: usize, base: &str) -> Repl
         .collect();
     let writes = rules.check_write(definition).is_ok();
     let has_key = definition.has_key();
-    let address = address(base, definition);
+    let address = address(base, &definition.name);
     reply(&value!({
         "data": {
             "name": definition.name,
@@ -127,16 +126,6 @@ pub fn table(catalog: &Catalog, rules: &Rules, table: usize, base: &str) -> Repl
         },
         "links": { "self": format!("{address}/schema"), "rows": address },
     }))
-}
-
-/// Where a table's rows are; a name that a fixed route has taken is found under `/tables`.
-fn address(base: &str, table: &Table) -> String {
-    let name = encode(&table.name);
-    if FIXED.contains(&table.name.as_str()) {
-        format!("{base}/tables/{name}")
-    } else {
-        format!("{base}/{name}")
-    }
 }
 
 fn reply(document: &Value) -> Reply {

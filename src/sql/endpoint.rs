@@ -10,15 +10,20 @@ use poem::{
 use tenants::Access;
 
 use crate::{
-    auth::{self, Auth, caller::Role, rights},
-    data::{run::Keep, writer::string},
+    auth::{self, Auth, replay, rights},
+    data::{
+        Spine,
+        ledger::{DUPLICATE, Reply},
+        run::Keep,
+        writer::string,
+    },
     edge::headers::{joined, one, part, prefers},
     problem::{Kind, Problem},
 };
 
 use super::{
     parse::{self, Ask},
-    run::{self, Outcome},
+    run::{self, Done, How, Once, Outcome},
 };
 
 /// Where the surface is.
@@ -38,13 +43,13 @@ impl Endpoint for Sql {
 
 async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
     let auth = part::<Arc<Auth>>(request)?;
-    let caller = auth.caller(request.headers()).await?;
+    let caller = auth.caller(request).await?;
     if request.method() != Method::POST {
         return Err(Problem::new(Kind::MethodNotAllowed)
             .detail("This address takes POST.")
             .header("Allow", "POST"));
     }
-    let tenant = caller.tenant_as(Role::Admin)?;
+    let tenant = caller.tenant_for_sql()?;
     let identity = auth::usable(tenant)?;
     let media = one(request.headers(), header::CONTENT_TYPE).unwrap_or_default();
     if !body.is_empty() && !parse::is_json(media) {
@@ -63,15 +68,42 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
     } else {
         Access::Write
     };
-    let outcome = run::run(auth.tenants(), &identity, &ask, keep, access)
-        .await
-        .map_err(|problem| match access == Access::Read && wrote(&problem) {
-            true => Kind::QuotaExceeded.into(),
-            false => problem,
-        })?;
-    let mut response = Response::builder()
-        .header(header::CONTENT_TYPE, "application/json")
-        .header("sandlot-mode", "live");
+    let kept = |outcome: &Outcome| Reply {
+        status: 200,
+        headers: vec![("Content-Type", "application/json".to_owned())],
+        body: document(outcome),
+        duplicate: false,
+    };
+    let spine = part::<Arc<Spine>>(request)?;
+    let replay = replay::of(&caller, request, body, parse::reads(&ask.query))?;
+    // Nothing is kept of what may not write.
+    let kept_once = keep == Keep::Yes && access == Access::Write;
+    let once = replay.as_ref().filter(|_| kept_once);
+    let how = How {
+        keep,
+        access,
+        once: once.map(|replay| Once {
+            ledger: spine.ledger(),
+            replay,
+            render: &kept,
+        }),
+    };
+    let done = run::run(auth.tenants(), &identity, &ask, how).await;
+    let done = done.map_err(|problem| match access == Access::Read && wrote(&problem) {
+        true => Kind::QuotaExceeded.into(),
+        false => problem,
+    })?;
+    let reply = match done {
+        Done::Now(outcome) => kept(&outcome),
+        Done::Kept(reply) => reply,
+    };
+    let mut response = Response::builder().header("sandlot-mode", "live");
+    for (name, value) in &reply.headers {
+        response = response.header(*name, value);
+    }
+    if reply.duplicate {
+        response = response.header(DUPLICATE, "true");
+    }
     if let Some(sunset) = rights::sunset(&caller, auth.directory()) {
         response = response.header("sunset", sunset);
     }
@@ -80,7 +112,7 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
             .header("sandlot-simulated", "true")
             .header("preference-applied", "tx=rollback");
     }
-    Ok(response.body(document(&outcome)))
+    Ok(response.body(reply.body))
 }
 
 /// Whether the statement failed because its transaction may not write.

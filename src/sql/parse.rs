@@ -75,6 +75,14 @@ pub fn takes_away(query: &str) -> bool {
     matches!(word(query).0.as_str(), "delete" | "truncate" | "drop")
 }
 
+/// Whether the statement reads, unless a function that it calls writes.
+pub fn reads(query: &str) -> bool {
+    matches!(
+        word(query).0.as_str(),
+        "select" | "table" | "values" | "show" | "explain"
+    )
+}
+
 /// Whether a `Content-Type` is JSON.
 pub fn is_json(media: &str) -> bool {
     let essence = media.split(';').next().unwrap_or_default().trim();

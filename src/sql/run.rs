@@ -11,6 +11,7 @@ use tokio_postgres::{Client, IsolationLevel, Portal, Row, Transaction};
 
 use crate::{
     data::{
+        ledger::{Ledger, Replay, Reply},
         rows::Raw,
         run::{Keep, MAX_ANSWER, Text},
     },
@@ -54,49 +55,134 @@ pub struct Outcome {
     pub runtime: Duration,
 }
 
+/// How a statement is to be run.
+#[derive(Clone, Copy)]
+pub struct How<'a> {
+    /// Whether what it writes is kept.
+    pub keep: Keep,
+    /// Whether it may write.
+    pub access: Access,
+    /// What it is called by, if it is to be run once, and what its outcome is to HTTP.
+    pub once: Option<Once<'a>>,
+}
+
+/// What makes a statement one that is run once.
+#[derive(Clone, Copy)]
+pub struct Once<'a> {
+    /// Where that is kept.
+    pub ledger: &'a Ledger,
+    /// What the client calls it by.
+    pub replay: &'a Replay,
+    /// The answer to an outcome.
+    pub render: &'a (dyn Fn(&Outcome) -> Reply + Send + Sync),
+}
+
+/// What is answered.
+#[derive(Debug)]
+pub enum Done {
+    /// What came of it now.
+    Now(Outcome),
+    /// The whole answer, as the ledger keeps it.
+    Kept(Reply),
+}
+
 /// Runs a statement as `identity`.
 ///
 /// # Errors
 /// `bad-request` with Postgres' words, code and position if it refuses, `request-timeout`,
-/// `service-unavailable`.
+/// `service-unavailable`; `idempotency-conflict` for one that is to be run once.
 pub async fn run(
     tenants: &Tenants,
     identity: &Identity,
     ask: &Ask<'_>,
-    keep: Keep,
-    access: Access,
-) -> Result<Outcome, Problem> {
-    let mut lease = tenants.lease(identity, access).await?;
+    how: How<'_>,
+) -> Result<Done, Problem> {
+    let mut lease = tenants.lease(identity, how.access).await?;
     let limit = tenants.settings().limits.statement;
     let Some((watch, client)) = lease.alone() else {
         return Err(Problem::new(Kind::InternalError).because("the connection is shared"));
     };
-    let started = Instant::now();
     let mut shift = 0;
-    let work = work(client, (&identity.schema, access), ask, keep, &mut shift);
-    let outcome = watch.run(limit, work).await;
+    let work = work(client, identity, ask, how, &mut shift);
+    let done = watch.run(limit, work).await;
     let exceeded = lease.is_exceeded();
     lease.finish_raw();
-    match outcome {
-        Ok(outcome) => Ok(Outcome {
-            runtime: started.elapsed(),
-            ..outcome
-        }),
+    match done {
         Err(_) if exceeded => Err(Problem::new(Kind::BadRequest).detail(format!(
             "A row, or something else that the statement says, is more than {} MB.",
             MAX_ANSWER >> 20
         ))),
-        Err(failure) => Err(failure.problem(shift)),
+        done => done.map_err(|failure| failure.problem(shift)),
     }
 }
 
 async fn work(
     client: &mut Client,
-    (schema, access): (&str, Access),
+    identity: &Identity,
     ask: &Ask<'_>,
-    keep: Keep,
+    how: How<'_>,
     shift: &mut u32,
-) -> Result<Outcome, Failure> {
+) -> Result<Done, Failure> {
+    let started = Instant::now();
+    let (shape, params) = match shaped(client, ask, shift).await {
+        Ok(shaped) => shaped,
+        // What can't be run any more may have been run once.
+        Err(failure) => return recalled(client, identity, how, failure).await,
+    };
+    let transaction = begin(client, how.access).await?;
+    if let Some(once) = how.once {
+        let claimed = once.ledger.claim(&transaction, &identity.role, once.replay);
+        if let Some(reply) = claimed.await? {
+            transaction.rollback().await?;
+            return Ok(Done::Kept(reply));
+        }
+    }
+    let schema = &identity.schema;
+    let before = if parse::drops(&ask.query) {
+        affected::names(&transaction, schema).await?
+    } else {
+        affected::Names::new()
+    };
+    let binds = params.iter().map(|text| Text(text.as_deref()));
+    let portal = transaction.bind_raw(&shape.statement, binds).await?;
+    let mut outcome = rows(&transaction, &portal, &shape).await?;
+    drop(portal);
+    outcome.affected = affected::tables(&transaction, schema, &before).await?;
+    // A statement may change how the session spells text.
+    if std::str::from_utf8(&outcome.rows).is_err() {
+        return Err(Problem::new(Kind::BadRequest)
+            .detail("The rows are not UTF-8; leave `client_encoding` as it is.")
+            .into());
+    }
+    outcome.columns = shape.columns;
+    outcome.runtime = started.elapsed();
+    if let Some(once) = how.once {
+        let reply = (once.render)(&outcome);
+        let (role, replay) = (&identity.role, once.replay);
+        let stored = once.ledger.store(&transaction, role, replay, &reply);
+        stored.await?;
+        transaction.commit().await?;
+        return Ok(Done::Kept(reply));
+    }
+    match how.keep {
+        Keep::Yes => transaction.commit().await?,
+        Keep::No => {
+            transaction
+                .batch_execute("set constraints all immediate")
+                .await?;
+            transaction.rollback().await?;
+        }
+    }
+    outcome.runtime = started.elapsed();
+    Ok(Done::Now(outcome))
+}
+
+/// What the statement gives and takes.
+async fn shaped(
+    client: &Client,
+    ask: &Ask<'_>,
+    shift: &mut u32,
+) -> Result<(Shape, Vec<Option<String>>), Failure> {
     // Preparing takes one statement and no more, and runs nothing.
     let first = client.prepare(&ask.query).await?;
     let params = params::texts(first.params(), &ask.params)?;
@@ -112,40 +198,35 @@ async fn work(
             )
             .into());
     }
-    // Dropped on the way out, it rolls back.
-    let transaction = client
+    Ok((shape, params))
+}
+
+/// What was answered to a statement that fails now, or the failure.
+async fn recalled(
+    client: &mut Client,
+    identity: &Identity,
+    how: How<'_>,
+    failure: Failure,
+) -> Result<Done, Failure> {
+    let Some(once) = how.once else {
+        return Err(failure);
+    };
+    let transaction = begin(client, how.access).await?;
+    let claimed = once.ledger.claim(&transaction, &identity.role, once.replay);
+    match claimed.await {
+        Ok(Some(reply)) => Ok(Done::Kept(reply)),
+        _ => Err(failure),
+    }
+}
+
+/// Dropped before its end, the transaction rolls back.
+async fn begin(client: &mut Client, access: Access) -> Result<Transaction<'_>, Failure> {
+    Ok(client
         .build_transaction()
         .isolation_level(IsolationLevel::ReadCommitted)
         .read_only(access == Access::Read)
         .start()
-        .await?;
-    let before = if parse::drops(&ask.query) {
-        affected::names(&transaction, schema).await?
-    } else {
-        affected::Names::new()
-    };
-    let binds = params.iter().map(|text| Text(text.as_deref()));
-    let portal = transaction.bind_raw(&shape.statement, binds).await?;
-    let mut outcome = rows(&transaction, &portal, &shape).await?;
-    drop(portal);
-    outcome.affected = affected::tables(&transaction, schema, &before).await?;
-    match keep {
-        Keep::Yes => transaction.commit().await?,
-        Keep::No => {
-            transaction
-                .batch_execute("set constraints all immediate")
-                .await?;
-            transaction.rollback().await?;
-        }
-    }
-    // A statement may change how the session spells text.
-    if std::str::from_utf8(&outcome.rows).is_err() {
-        return Err(Problem::new(Kind::BadRequest)
-            .detail("The rows are not UTF-8; leave `client_encoding` as it is.")
-            .into());
-    }
-    outcome.columns = shape.columns;
-    Ok(outcome)
+        .await?)
 }
 
 async fn rows(

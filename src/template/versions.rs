@@ -11,7 +11,7 @@ use tenants::{
     names::{quote_ident, quote_literal},
     script::{self, Script},
 };
-use tokio_postgres::{Client, GenericClient, IsolationLevel};
+use tokio_postgres::{Client, GenericClient};
 
 use super::SCHEMA;
 
@@ -124,7 +124,8 @@ pub async fn digest_of(tenants: &Tenants, number: i64) -> Result<Option<Digest>,
 /// A text that changes with every row that is copied, and every sequence.
 ///
 /// Each version of a row has the number of the transaction that wrote it; their sum and count
-/// change with every insert, update and delete.
+/// change with every insert, update and delete. The number is had as a difference of two ages,
+/// which takes a fifth of the time that its text does.
 ///
 /// # Errors
 /// When the database goes away.
@@ -154,7 +155,8 @@ pub async fn rows(tx: &impl GenericClient) -> Result<String, tokio_postgres::Err
             )
         } else {
             format!(
-                "select concat_ws(':', {label}, count(*), sum(xmin::text::bigint)) from only {SCHEMA}.{relation}"
+                "select concat_ws(':', {label}, count(*),
+                     sum((age('3'::xid)::bigint - age(xmin)) & 4294967295)) from only {SCHEMA}.{relation}"
             )
         });
     }
@@ -172,16 +174,11 @@ pub async fn rows(tx: &impl GenericClient) -> Result<String, tokio_postgres::Err
 /// # Errors
 /// When the database goes away.
 pub async fn hint(tenants: &Tenants) -> anyhow::Result<(i64, i64)> {
-    let mut client = tenants.connection().await?;
-    let tx = client
-        .build_transaction()
-        .isolation_level(IsolationLevel::ReadCommitted)
-        .read_only(true)
-        .start()
-        .await?;
-    let definitions = script::stamp(&tx, SCHEMA).await?;
-    let changes = tx
-        .query_one(
+    let lease = tenants.platform().await?;
+    lease.begin().await?;
+    let definitions = script::stamp(&*lease, SCHEMA).await?;
+    let counters = lease
+        .prepare_cached(
             "select coalesce(sum(pg_catalog.pg_stat_get_tuples_inserted(d.objid)
                        + pg_catalog.pg_stat_get_tuples_updated(d.objid)
                        + pg_catalog.pg_stat_get_tuples_deleted(d.objid)), 0)::pg_catalog.int8
@@ -190,10 +187,11 @@ pub async fn hint(tenants: &Tenants) -> anyhow::Result<(i64, i64)> {
                and d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
                and d.refobjid = (select oid from pg_catalog.pg_namespace where nspname = $1)
                and c.relkind = 'r'",
-            &[&SCHEMA],
         )
-        .await?
-        .try_get(0)?;
+        .await?;
+    let changes = lease.query_one(&counters, &[&SCHEMA]).await?.try_get(0)?;
+    lease.commit().await?;
+    lease.finish();
     Ok((definitions, changes))
 }
 

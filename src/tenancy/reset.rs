@@ -52,6 +52,7 @@ impl Tenancy {
                 .await;
             match outcome {
                 Ok(report) => {
+                    self.tenants.forget_replies(&tenant.role).await?;
                     if report.whole && report.users.is_none() {
                         self.bring_back_registrant(&tenant).await?;
                     }

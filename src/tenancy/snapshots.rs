@@ -131,6 +131,7 @@ impl Tenancy {
             .restore(&identity(tenant), &snapshot.schema, LIMIT)
             .await
             .map_err(refused)?;
+        self.tenants.forget_replies(&tenant.role).await?;
         lock.commit().await?;
         Ok(())
     }

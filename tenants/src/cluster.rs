@@ -82,6 +82,7 @@ impl Tenants {
             .batch_execute("create schema if not exists _sandlot")
             .await?;
         lease.batch_execute(mark::TABLE).await?;
+        self.make_ledger(&lease).await?;
         self.close_doors(&lease).await?;
         let reader = quote_ident(&self.reader_role());
         lease
@@ -101,17 +102,22 @@ impl Tenants {
                 .batch_execute(&format!("create role {} nologin", quote_ident(&owner)))
                 .await?;
         }
+        self.join(lease, &owner).await
+    }
+
+    /// Makes the platform a member of a role of its own.
+    pub(crate) async fn join(&self, lease: &Lease, role: &str) -> Result<(), Error> {
         // Since 16 who makes a role may administer it, but neither inherits from it nor acts as it until told.
         let member: bool = lease
             .query_one(
                 "select pg_catalog.pg_has_role(current_user, $1::pg_catalog.text, 'usage')",
-                &[&owner],
+                &[&role],
             )
             .await?
             .get(0);
         if !member {
             lease
-                .batch_execute(&format!("grant {} to current_user", quote_ident(&owner)))
+                .batch_execute(&format!("grant {} to current_user", quote_ident(role)))
                 .await?;
         }
         Ok(())

@@ -7,6 +7,7 @@ mod error;
 mod guard;
 mod handle;
 mod lease;
+pub mod ledger;
 mod mark;
 mod measure;
 pub mod names;

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use tokio_postgres::error::SqlState;
 
-use crate::{connect::Identity, error::Error, handle::Tenants, lease::Access, names::quote_ident};
+use crate::{
+    connect::Identity, error::Error, handle::Tenants, lease::Access, ledger, names::quote_ident,
+};
 
 /// What a relation costs besides its pages: rows in the catalogs, which all tenants share. Bytes.
 const PER_RELATION: i64 = 16 * 1024;
@@ -23,7 +25,9 @@ const SIZE: &str = "
                        case when relkind in ('r', 'm', 'S') then pg_catalog.pg_total_relation_size(oid) end), 0)
             from relations)
          + (select pg_catalog.count(*) * $4 from pg_catalog.pg_largeobject_metadata
-            where lomowner = (select oid from pg_catalog.pg_roles where rolname = $2::pg_catalog.text))";
+            where lomowner = (select oid from pg_catalog.pg_roles where rolname = $2::pg_catalog.text))
+         + (select pg_catalog.count(*) * $5 + coalesce(pg_catalog.sum(pg_catalog.octet_length(answer)), 0)
+            from _sandlot.replies where role = $2::pg_catalog.text::pg_catalog.name)";
 
 /// Tables of which so much is dead that it pays to write them anew.
 const LOOSE: &str = "
@@ -44,7 +48,8 @@ impl Tenants {
         std::mem::take(&mut self.0.active.lock())
     }
 
-    /// Bytes that a tenant takes: tables, indexes, what they cost in the catalogs, large objects.
+    /// Bytes that a tenant takes: tables, indexes, what they cost in the catalogs, large objects,
+    /// entries of the replay ledger.
     ///
     /// None while a lock of the tenant's own keeps a table from being measured: the platform does not wait for it.
     pub async fn measure(&self, schema: &str, role: &str) -> Result<Option<i64>, Error> {
@@ -58,7 +63,13 @@ impl Tenants {
         let measured = lease
             .query_one(
                 &statement,
-                &[&schema, &role, &PER_RELATION, &PER_LARGE_OBJECT],
+                &[
+                    &schema,
+                    &role,
+                    &PER_RELATION,
+                    &PER_LARGE_OBJECT,
+                    &ledger::PER_ENTRY,
+                ],
             )
             .await;
         lease.rollback().await?;

@@ -13,7 +13,7 @@ pub const EXTENSIONS: &str = "_extensions";
 
 /// The schema of a new tenant: the local part of `email` in lower case, other characters as `_`, then `_` and six digits.
 ///
-/// The stem is cut to 56 bytes; a leading `pg_`, which Postgres keeps for itself, gets a `_` in front.
+/// The stem is cut to 56 bytes; a name that would begin with `pg_`, which Postgres keeps for itself, gets a `_` in front.
 /// `digits` below one million gives exactly six.
 pub fn schema_for(email: &str, digits: u32) -> String {
     let local = email.rsplit_once('@').map_or(email, |(local, _)| local);
@@ -28,7 +28,7 @@ pub fn schema_for(email: &str, digits: u32) -> String {
             }
         })
         .collect();
-    if stem.starts_with("pg_") {
+    if stem.starts_with("pg_") || stem == "pg" {
         stem.insert(0, '_');
     }
     // Only ASCII is left, so any byte is a character's end.
@@ -107,7 +107,7 @@ mod tests {
             ("Ann.Lee+x@example.org", 42, "ann_lee_x_000042"),
             ("pg_dump@example.org", 999_999, "_pg_dump_999999"),
             ("PG_x@example.org", 1, "_pg_x_000001"),
-            ("pg@example.org", 1, "pg_000001"),
+            ("pg@example.org", 1, "_pg_000001"),
             ("Žoë@example.org", 123_456, "_o__123456"),
             ("\"a@b\"@example.org", 7, "_a_b__000007"),
             ("", 0, "_000000"),

@@ -11,13 +11,19 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{
+    sync::oneshot,
+    time::{sleep, timeout},
+};
 
 use crate::{
     connect::{Door, Identity, Link},
     error::Error,
     lease::{Access, Lease},
 };
+
+/// How long to wait, at first and at most, before a login is tried again that was refused for the number of connections.
+const CROWDED: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(320));
 
 /// Connections of many identities to one database.
 #[derive(Clone)]
@@ -111,12 +117,25 @@ impl Pool {
         identity: &Arc<Identity>,
         access: Access,
     ) -> Result<Lease, Error> {
-        let (place, warm) = self.seat(identity).await?;
-        let link = match warm {
-            Some(link) => link,
-            None => Arc::new(self.0.door.open(identity).await?),
-        };
-        Ok(Lease::new(place, link, access))
+        let until = Instant::now() + self.0.share.wait;
+        let mut pause = CROWDED.0;
+        loop {
+            let (place, warm) = self.seat(identity).await?;
+            let opened = match warm {
+                Some(link) => Ok(link),
+                None => self.0.door.open(identity).await.map(Arc::new),
+            };
+            match opened {
+                // The role's own limit, most likely: another server has its share of the tenant's connections. One of
+                // ours may come back sooner than one of theirs ends, so the place goes back into the queue.
+                Err(Error::Busy) if Instant::now() + pause < until => {
+                    sleep(pause).await;
+                    pause = (pause * 2).min(CROWDED.1);
+                    drop(place);
+                }
+                opened => return Ok(Lease::new(place, opened?, access)),
+            }
+        }
     }
 
     /// A connection of the role that the pool's door belongs to: the platform's.

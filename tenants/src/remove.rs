@@ -1,8 +1,8 @@
 //! The end of a tenant: sessions, schema, role, and what other tenants' grants have pinned to it.
 
 use crate::{
-    error::Error, handle::Tenants, lease::Lease, mark, names::quote_ident, provision::schema_owner,
-    roles::role_exists, watchdog,
+    error::Error, handle::Tenants, lease::Lease, ledger, mark, names::quote_ident,
+    provision::schema_owner, roles::role_exists, watchdog,
 };
 
 impl Tenants {
@@ -32,6 +32,7 @@ impl Tenants {
         }
         lease.begin().await?;
         mark::forget(&*lease, schema).await?;
+        ledger::forget(&*lease, role).await?;
         lease
             .batch_execute(&format!(
                 "drop schema if exists {} cascade",

@@ -2,7 +2,10 @@
 
 use tokio_postgres::{Client, GenericClient, IsolationLevel};
 
-use crate::script::{Error, Script};
+use crate::{
+    roles::MAY_SET,
+    script::{Error, Script},
+};
 
 /// Settings of a replay. Bodies are not checked, since they may name what comes later; rows keep their physical order; a
 /// row that the platform may not see is an error and not left out.
@@ -46,7 +49,12 @@ impl Script {
         owner: &str,
     ) -> Result<(), Error> {
         tx.batch_execute(SETTINGS).await?;
-        tx.batch_execute(&self.statements(target, owner)).await?;
+        let unchecked = match self.wants_to_set() {
+            Some(parameter) => tx.query_one(MAY_SET, &[&parameter]).await?.get(0),
+            None => false,
+        };
+        tx.batch_execute(&self.statements(target, owner, unchecked))
+            .await?;
         Ok(())
     }
 }

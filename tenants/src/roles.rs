@@ -146,11 +146,13 @@ impl Tenants {
     }
 }
 
+/// Asks whether the platform may set a superuser's parameter.
+pub(crate) const MAY_SET: &str =
+    "select pg_catalog.has_parameter_privilege(current_user, $1::pg_catalog.text, 'set')";
+
 /// Whether the platform may set a superuser's parameter for its tenants; a tenant can't undo that.
 pub(crate) async fn may_set(lease: &Lease, parameter: &str) -> Result<bool, Error> {
-    let text =
-        "select pg_catalog.has_parameter_privilege(current_user, $1::pg_catalog.text, 'set')";
-    let statement = lease.prepare_cached(text).await?;
+    let statement = lease.prepare_cached(MAY_SET).await?;
     Ok(lease.query_one(&statement, &[&parameter]).await?.get(0))
 }
 

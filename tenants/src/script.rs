@@ -7,6 +7,7 @@
 pub(crate) mod body;
 pub(crate) mod catalog;
 mod draft;
+mod early;
 mod graph;
 mod keys;
 mod late;
@@ -41,6 +42,8 @@ pub struct Script {
     /// Those of them whose rows are hidden from their owner.
     forced: Vec<String>,
     statements: Vec<String>,
+    /// The same where foreign keys need not be checked again; empty if there are none such.
+    unchecked: Vec<String>,
     handover: Vec<String>,
     mending: Vec<String>,
     nulled: Vec<Nulled>,
@@ -242,10 +245,20 @@ impl Script {
             .collect()
     }
 
-    /// All statements of a replay.
-    pub(crate) fn statements(&self, schema: &str, owner: &str) -> String {
+    /// What a replay must be allowed to set for its foreign keys not to be checked again; none if that changes nothing.
+    pub(crate) fn wants_to_set(&self) -> Option<&'static str> {
+        (!self.unchecked.is_empty()).then_some(early::PARAMETER)
+    }
+
+    /// All statements of a replay; with `unchecked` those that need the parameter of [`Script::wants_to_set`].
+    pub(crate) fn statements(&self, schema: &str, owner: &str, unchecked: bool) -> String {
         let mut out = self.search_path(schema);
-        for statement in self.statements.iter().chain(&self.handover) {
+        let statements = if unchecked {
+            &self.unchecked
+        } else {
+            &self.statements
+        };
+        for statement in statements.iter().chain(&self.handover) {
             out.push_str(";\n");
             out.push_str(&slot::fill(statement, schema, owner));
         }
@@ -269,6 +282,12 @@ impl Script {
         draft.prune();
         draft.uncloned.sort();
         let statements = graph::order(&draft.items).map_err(Error::Circle)?;
+        let unchecked = if early::hasten(&mut draft) {
+            // A circle that the new order makes is no reason not to copy.
+            graph::order(&draft.items).unwrap_or_default()
+        } else {
+            Vec::new()
+        };
         let tables = catalog
             .relations
             .iter()
@@ -283,6 +302,7 @@ impl Script {
                 .map(|r| there(schema, &r.name))
                 .collect(),
             statements,
+            unchecked,
             handover: draft.handover(),
             mending: draft.mending,
             nulled: draft.nulled,

@@ -89,7 +89,8 @@ async fn make_platform(client: &Client, role: &str, password: Option<&[u8]>) -> 
     }
     client
         .batch_execute(&format!(
-            "grant pg_signal_backend to {name}; grant set on parameter temp_file_limit, log_min_messages to {name}"
+            "grant pg_signal_backend to {name};
+             grant set on parameter temp_file_limit, log_min_messages, session_replication_role to {name}"
         ))
         .await?;
     Ok(())

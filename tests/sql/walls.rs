@@ -148,7 +148,7 @@ async fn another_copy_stays_out_of_reach() {
 
 #[tokio::test]
 async fn a_statement_ends_at_the_limit() {
-    let server = Server::start_with(&["--request-timeout=1"]).await;
+    let server = Server::start_with(&["--request-timeout=4"]).await;
     let tenant = server.tenant("slow").await;
     let stubborn = "do $$ begin loop begin perform pg_catalog.pg_sleep(10);
                     exception when query_canceled then null; end; end loop; end $$";

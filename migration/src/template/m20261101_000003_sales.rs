@@ -49,7 +49,6 @@ create table public.clients (
 create index clients_name_idx on public.clients (name);
 create index clients_account_manager_id_idx on public.clients (account_manager_id);
 create index clients_tags_idx on public.clients using gin (tags);
-create index clients_updated_at_idx on public.clients (updated_at);
 comment on table public.clients is 'Companies that buy from us';
 comment on column public.clients.name is 'Company name with its legal form';
 comment on column public.clients.email is 'Address that invoices go to';
@@ -124,10 +123,8 @@ create table public.leads (
     updated_at timestamptz not null default now(),
     check (converted_at is null or status = 'won')
 );
-create index leads_status_idx on public.leads (status);
 create index leads_assigned_id_idx on public.leads (assigned_id);
 create index leads_clientid_idx on public.leads (clientid);
-create index leads_updated_at_idx on public.leads (updated_at);
 comment on table public.leads is 'Chances of new business';
 comment on column public.leads.name is 'Person to talk to';
 comment on column public.leads.title is 'What the deal is about';

@@ -54,8 +54,6 @@ create table public.projects (
     updated_at timestamptz not null default now()
 );
 create index projects_clientid_idx on public.projects (clientid);
-create index projects_status_idx on public.projects (status);
-create index projects_updated_at_idx on public.projects (updated_at);
 comment on table public.projects is 'Projects for clients';
 comment on column public.projects.name is 'Name of the project';
 comment on column public.projects.clientid is 'Client that it is for';
@@ -133,8 +131,6 @@ create index tasks_rel_idx on public.tasks (rel_type, rel_id);
 create index tasks_project_id_idx on public.tasks (project_id);
 create index tasks_milestone_id_idx on public.tasks (milestone_id);
 create index tasks_open_idx on public.tasks (due_date) where status <> 5;
-create index tasks_status_idx on public.tasks (status);
-create index tasks_updated_at_idx on public.tasks (updated_at);
 comment on table public.tasks is 'Things to do, for a project or for any other record';
 comment on column public.tasks.name is 'What is to be done';
 comment on column public.tasks.description is 'More about it';

@@ -60,7 +60,6 @@ create table public.estimates (
 alter sequence public.estimate_number_seq owned by public.estimates.number;
 create index estimates_clientid_idx on public.estimates (clientid);
 create index estimates_project_id_idx on public.estimates (project_id);
-create index estimates_status_date_idx on public.estimates (status, date);
 comment on table public.estimates is 'Offers to clients';
 comment on column public.estimates.number is 'Number as printed';
 comment on column public.estimates.clientid is 'Client';
@@ -88,8 +87,8 @@ create table public.estimate_items (
     discount_percent numeric(5,2) not null default 0 check (discount_percent between 0 and 100),
     tax_id integer references public.taxes,
     tax_rate numeric(5,2) not null default 0 check (tax_rate >= 0),
-    line_total numeric(14,2) not null generated always as (round(quantity * rate * (100 - discount_percent) / 100, 2)) stored,
-    tax_amount numeric(14,2) not null generated always as (round(round(quantity * rate * (100 - discount_percent) / 100, 2) * tax_rate / 100, 2)) stored,
+    line_total numeric(14,2) not null generated always as (round(quantity * rate * (100 - discount_percent) * 0.01, 2)) stored,
+    tax_amount numeric(14,2) not null generated always as (round(round(quantity * rate * (100 - discount_percent) * 0.01, 2) * tax_rate * 0.01, 2)) stored,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()
 );
@@ -127,7 +126,6 @@ create table public.contracts (
     updated_at timestamptz not null default now()
 );
 create index contracts_clientid_idx on public.contracts (clientid);
-create index contracts_end_date_idx on public.contracts (end_date);
 comment on table public.contracts is 'Running contracts, billed at intervals';
 comment on column public.contracts.clientid is 'Client';
 comment on column public.contracts.subject is 'What is agreed';
@@ -176,7 +174,6 @@ create index invoices_contract_id_idx on public.invoices (contract_id);
 create index invoices_status_date_idx on public.invoices (status, date);
 create index invoices_date_idx on public.invoices (date);
 create index invoices_unpaid_idx on public.invoices (due_date) where status in (1, 3, 4);
-create index invoices_updated_at_idx on public.invoices (updated_at);
 comment on table public.invoices is 'Invoices to clients';
 comment on column public.invoices.number is 'Number as printed';
 comment on column public.invoices.clientid is 'Client';
@@ -208,8 +205,8 @@ create table public.invoice_items (
     discount_percent numeric(5,2) not null default 0 check (discount_percent between 0 and 100),
     tax_id integer references public.taxes,
     tax_rate numeric(5,2) not null default 0 check (tax_rate >= 0),
-    line_total numeric(14,2) not null generated always as (round(quantity * rate * (100 - discount_percent) / 100, 2)) stored,
-    tax_amount numeric(14,2) not null generated always as (round(round(quantity * rate * (100 - discount_percent) / 100, 2) * tax_rate / 100, 2)) stored,
+    line_total numeric(14,2) not null generated always as (round(quantity * rate * (100 - discount_percent) * 0.01, 2)) stored,
+    tax_amount numeric(14,2) not null generated always as (round(round(quantity * rate * (100 - discount_percent) * 0.01, 2) * tax_rate * 0.01, 2)) stored,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()
 );

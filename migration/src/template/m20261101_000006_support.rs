@@ -59,7 +59,6 @@ create index tickets_project_id_idx on public.tickets (project_id);
 create index tickets_assigned_id_idx on public.tickets (assigned_id) where status <> 5;
 create index tickets_status_idx on public.tickets (status, priority);
 create index tickets_created_at_idx on public.tickets (created_at);
-create index tickets_updated_at_idx on public.tickets (updated_at);
 comment on table public.tickets is 'Requests for support';
 comment on column public.tickets.subject is 'Subject';
 comment on column public.tickets.message is 'First message';

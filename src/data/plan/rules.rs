@@ -90,13 +90,33 @@ impl Reach {
     }
 
     fn check(&self, name: &str, outside: Kind) -> Result<(), Problem> {
+        self.check_scope()?;
+        if self.is_outside(name) {
+            return Err(outside.into());
+        }
+        Ok(())
+    }
+
+    /// Refuses a credential that reaches none of them at all.
+    ///
+    /// # Errors
+    /// `scope-not-allowed`.
+    pub fn check_scope(&self) -> Result<(), Problem> {
         match self {
-            Self::All => Ok(()),
-            Self::Only(names) if names.contains(name) => Ok(()),
-            Self::Only(_) => Err(outside.into()),
             Self::Nothing(scope) => Err(Problem::new(Kind::ScopeNotAllowed)
                 .detail(format!("The token does not have the scope `{scope}`."))),
+            _ => Ok(()),
         }
+    }
+
+    /// Whether there is a list that lacks the name.
+    fn is_outside(&self, name: &str) -> bool {
+        matches!(self, Self::Only(names) if !names.contains(name))
+    }
+
+    /// Whether there is a list that has the name.
+    pub fn lists(&self, name: &str) -> bool {
+        matches!(self, Self::Only(names) if names.contains(name))
     }
 }
 
@@ -107,11 +127,20 @@ impl Rules {
     /// not they exist, and with `not-found`.
     pub fn resolve(&self, catalog: &Catalog, name: &str) -> Result<usize, Problem> {
         let found = catalog.find(name);
-        let is_view = found.is_some_and(|at| catalog.tables[at].kind.is_view());
-        if is_view {
-            self.views.check(name, Kind::ViewNotAllowed)?;
-        } else {
-            self.tables.check(name, Kind::TableNotAllowed)?;
+        match found {
+            Some(at) if catalog.tables[at].kind.is_view() => {
+                self.views.check(name, Kind::ViewNotAllowed)?;
+            }
+            Some(_) => self.tables.check(name, Kind::TableNotAllowed)?,
+            // What is on either list may be asked for. Any other name is refused as if it were
+            // there, or the refusals would tell which names are.
+            None if self.tables.lists(name) || self.views.lists(name) => {}
+            None => {
+                self.tables.check(name, Kind::TableNotAllowed)?;
+                if self.views.is_outside(name) {
+                    return Err(Kind::ViewNotAllowed.into());
+                }
+            }
         }
         match found {
             Some(at) if !self.special(name).is_some_and(|special| special.absent) => Ok(at),

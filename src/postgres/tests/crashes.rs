@@ -198,6 +198,8 @@ async fn starts_right_after_kill_9() {
         .unwrap()
         .is_empty()
     {}
+    // The other process would start its server again, and end the child first.
+    kill(other.child.id(), Signal::STOP);
     let head = postmaster(&cluster);
     if let Some(guard) = guard_of(head) {
         kill(guard, Signal::KILL);

@@ -139,6 +139,7 @@ fn statements(line: &str, body: &str) -> Result<Vec<Statement>, Problem> {
             prefer: Some("resolution=merge-duplicates"),
         },
         body: body.as_bytes(),
+        replay: None,
     };
     let rules = Rules {
         special: vec![Special {

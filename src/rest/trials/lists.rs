@@ -328,6 +328,7 @@ async fn rows_as_csv() {
                 ..Headers::default()
             },
             body: b"",
+            replay: None,
         })
         .await;
     assert_eq!(got.header("Content-Type"), Some("text/csv; charset=utf-8"));
@@ -401,6 +402,7 @@ async fn rows_come_as_csv() {
                 ..Headers::default()
             },
             body: body.as_bytes(),
+            replay: None,
         })
     };
     let got = csv("id,company,score,tags,meta\n101,\"a \"\"b\"\",c\",1.5,\"[\"\"x\"\"]\",\"{\"\"k\"\":1}\"\n102,\"\",,,\n").await;

@@ -136,6 +136,7 @@ impl Site {
                 prefer,
             },
             body: body.as_bytes(),
+            replay: None,
         })
         .await
     }

@@ -82,6 +82,70 @@ async fn everything_is_copied() {
     );
 }
 
+/// Two tables with a key between them, one that refers to itself, and two that refer to each other.
+const KEYS: &str = "create table parents (id int primary key); insert into parents select generate_series(1, 50);
+    create table children (id int primary key, parent_id int references parents on delete cascade,
+        other_id int, constraint other foreign key (other_id) references parents deferrable initially deferred);
+    insert into children select n, n, 51 - n from generate_series(1, 50) n;
+    create table links (child_id int not null references children, parent_id int references parents, primary key (child_id));
+    insert into links select n, n from generate_series(1, 50) n;
+    create table tree (id int primary key, up int references tree); insert into tree select n, nullif(n / 2, 0) from generate_series(1, 50) n;
+    create table heads (id int primary key, tail int); create table tails (id int primary key, head int references heads);
+    alter table heads add foreign key (tail) references tails deferrable;
+    create table late (parent_id int, constraint late foreign key (parent_id) references parents not valid); insert into late values (7)";
+
+#[tokio::test]
+async fn keys_are_not_checked_again_where_that_is_allowed() {
+    // Only a key that nobody looks at lets a row pass that lacks its parent.
+    let broken = "set session_replication_role = replica; update public.children set parent_id = 99 where id = 3";
+    let mut allowed = Fixture::new(KEYS).await;
+    let script = allowed.script().await;
+    allowed.copy(&script, "jo_1").await.unwrap();
+    assert_identical(&allowed.certify(&script, "jo_1").await);
+    let tenant = allowed.as_tenant("jo_1").await;
+    for wrong in [
+        "insert into children values (51, 51, 1)",
+        "update links set child_id = 77 where child_id = 7",
+        "delete from parents where id = 1",
+        "insert into tree values (51, 52)",
+        "insert into late values (51)",
+    ] {
+        let error = tenant.batch_execute(wrong).await.unwrap_err();
+        assert_eq!(error.code().unwrap().code(), "23503", "{wrong}");
+    }
+    allowed
+        .superuser()
+        .await
+        .batch_execute(broken)
+        .await
+        .unwrap();
+    allowed.copy(&script, "jo_2").await.unwrap();
+    let copy = allowed.as_tenant("jo_2").await;
+    let row = copy.query_one("select parent_id from children where id = 3", &[]);
+    assert_eq!(row.await.unwrap().get::<_, i32>(0), 99);
+
+    let mut checking = Fixture::checking_keys(KEYS).await;
+    let script = checking.script().await;
+    checking.copy(&script, "jo_1").await.unwrap();
+    assert_identical(&checking.certify(&script, "jo_1").await);
+    checking
+        .superuser()
+        .await
+        .batch_execute(broken)
+        .await
+        .unwrap();
+    let error = checking.copy(&script, "jo_2").await.unwrap_err();
+    assert!(error.to_string().contains("23503"), "{error}");
+}
+
+#[tokio::test]
+async fn everything_is_copied_with_its_keys_checked() {
+    let mut fixture = Fixture::checking_keys(EVERYTHING).await;
+    let script = fixture.script().await;
+    fixture.copy(&script, "jo_123456").await.unwrap();
+    assert_identical(&fixture.certify(&script, "jo_123456").await);
+}
+
 #[tokio::test]
 async fn a_script_is_plain_data_and_makes_many_copies() {
     let mut fixture = Fixture::new(EVERYTHING).await;

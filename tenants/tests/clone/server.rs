@@ -119,6 +119,7 @@ fn other_user() -> (u32, u32) {
 
 /// A database with a template in `public`, the platform's role, and a tenant's role.
 pub(crate) struct Fixture {
+    role: String,
     pub(crate) database: String,
     pub(crate) tenant: String,
     pub(crate) platform: Client,
@@ -127,29 +128,40 @@ pub(crate) struct Fixture {
 impl Fixture {
     /// A fresh database whose `public` is made by the SQL given, run as the platform's role.
     pub(crate) async fn new(template: &str) -> Self {
+        Self::of("sandlot", template).await
+    }
+
+    /// The same where the platform's role may not set `session_replication_role`.
+    pub(crate) async fn checking_keys(template: &str) -> Self {
+        Self::of("checking", template).await
+    }
+
+    async fn of(role: &str, template: &str) -> Self {
         let number = DATABASES.fetch_add(1, Ordering::Relaxed);
         let (database, tenant) = (format!("d{number}"), format!("t_{number}"));
         let root = connect("postgres", "postgres").await;
         // Roles are the cluster's: the first test makes the platform's.
         root.batch_execute(
             "do $$ begin perform pg_advisory_xact_lock(1); if not exists (select from pg_roles where rolname = 'sandlot') then
-            create role sandlot login createrole; create role sandlot_owner nologin; grant sandlot_owner to sandlot;
+            create role sandlot login createrole; create role checking login createrole;
+            create role sandlot_owner nologin; grant sandlot_owner to sandlot, checking;
+            grant set on parameter session_replication_role to sandlot;
             end if; end $$",
         )
         .await
         .unwrap();
         root.batch_execute(&format!(
-            "create database {database} owner sandlot template template0"
+            "create database {database} owner {role} template template0"
         ))
         .await
         .unwrap();
         let root = connect(&database, "postgres").await;
-        root.batch_execute(
-            "alter schema public owner to sandlot; revoke all on schema public from public",
-        )
+        root.batch_execute(&format!(
+            "alter schema public owner to {role}; revoke all on schema public from public",
+        ))
         .await
         .unwrap();
-        let platform = connect(&database, "sandlot").await;
+        let platform = connect(&database, role).await;
         platform.batch_execute(template).await.unwrap();
         platform
             .batch_execute(&format!("create role {tenant} login"))
@@ -157,6 +169,7 @@ impl Fixture {
             .unwrap();
         platform.batch_execute("reset all").await.unwrap();
         Self {
+            role: role.to_owned(),
             database,
             tenant,
             platform,
@@ -185,16 +198,16 @@ impl Fixture {
 
     /// Makes a copy in a new schema, as provisioning does.
     pub(crate) async fn copy(&mut self, script: &Script, schema: &str) -> Result<(), Error> {
-        let (name, tenant) = (quoted(schema), self.tenant.clone());
+        let (name, tenant, role) = (quoted(schema), self.tenant.clone(), self.role.clone());
         self.platform
             .batch_execute(&format!(
                 "create schema {name}; grant usage, create on schema {name} to {tenant}; \
-                 alter schema {name} owner to sandlot_owner; grant {tenant} to sandlot"
+                 alter schema {name} owner to sandlot_owner; grant {tenant} to {role}"
             ))
             .await?;
         let done = script.replay(&mut self.platform, schema, &tenant).await;
         self.platform
-            .batch_execute(&format!("revoke {tenant} from sandlot"))
+            .batch_execute(&format!("revoke {tenant} from {role}"))
             .await?;
         done
     }

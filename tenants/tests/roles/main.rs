@@ -7,4 +7,5 @@ mod harness;
 mod connections;
 mod given;
 mod isolation;
+mod ledger;
 mod life;

@@ -1,0 +1,194 @@
+//! Sign-ins of browsers: a cookie stands for the session, tokens stay at the server.
+//!
+//! The cookie is `<session>.<secret>`; the platform keeps a hash of the secret where another
+//! session has the name of its refresh token. Each sign-in makes both anew, so a cookie that
+//! somebody planted beforehand is worth nothing afterwards.
+
+use chrono::{TimeDelta, Utc};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use crate::{directory::tenant, problem::{Kind, Problem}};
+
+use super::{
+    Auth,
+    caller::{Role, Who},
+    jwt::{self, Use},
+    session, who,
+};
+
+/// A session is prolonged when it was last prolonged that long ago.
+const PROLONG: TimeDelta = TimeDelta::hours(1);
+
+/// A browser that is signed in.
+#[derive(Clone, Debug)]
+pub struct Browser {
+    /// Who signed in.
+    pub who: Who,
+    /// The session.
+    pub family: String,
+    /// What forms carry to show that they are ours.
+    pub csrf: String,
+}
+
+/// What the server does in the name of a browser, for as long as an access token lasts.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    /// An access token.
+    pub access: String,
+    /// Their address.
+    pub email: String,
+    /// The role of a user in their tenant; an account administers its own.
+    pub role: Role,
+}
+
+impl Browser {
+    /// Whether `token` is the one that this session's forms carry.
+    pub fn sent(&self, token: &str) -> bool {
+        self.csrf.as_bytes().ct_eq(token.as_bytes()).into()
+    }
+}
+
+impl Auth {
+    /// Signs an account in at a browser; answers with the cookie's value.
+    ///
+    /// # Errors
+    /// `invalid-credentials`, the same in text and time for a wrong password and an unknown address.
+    pub async fn enter_as_account(
+        &self,
+        email: &str,
+        password: String,
+    ) -> Result<(String, Who), Problem> {
+        let account = self.account_of(email, password).await?;
+        self.enter(Who::Account { id: account.id }).await
+    }
+
+    /// Signs a tenant's user in at a browser; answers with the cookie's value.
+    ///
+    /// # Errors
+    /// As [`Self::enter_as_account`].
+    pub async fn enter_as_user(
+        &self,
+        tenant: &tenant::Model,
+        email: &str,
+        password: String,
+    ) -> Result<(String, Who), Problem> {
+        let user = self.user_of(tenant, email, password).await?;
+        self.enter(who(tenant, &user)).await
+    }
+
+    /// The browser that a cookie belongs to, if its session is open.
+    ///
+    /// # Errors
+    /// `service-unavailable` if the platform's database is out of reach.
+    pub async fn browser(&self, cookie: &str) -> Result<Option<Browser>, Problem> {
+        let Some((family, secret)) = cookie.split_once('.') else {
+            return Ok(None);
+        };
+        let now = Utc::now();
+        let Some(session) = session::find(&self.db, family, now).await? else {
+            return Ok(None);
+        };
+        let same: bool = session
+            .current
+            .as_bytes()
+            .ct_eq(known_by(secret).as_bytes())
+            .into();
+        let who = match (session.account_id, session.tenant_id, session.user_id) {
+            (Some(id), ..) => Who::Account { id },
+            (None, Some(tenant), Some(id)) => Who::User { tenant, id },
+            _ => return Ok(None),
+        };
+        if !same {
+            return Ok(None);
+        }
+        if session.expires_at - now < jwt::REFRESH - PROLONG {
+            session::prolong(&self.db, family, now).await?;
+        }
+        Ok(Some(Browser {
+            who,
+            csrf: csrf(secret),
+            family: session.family,
+        }))
+    }
+
+    /// An access token for a browser, with the role that its user has now.
+    ///
+    /// # Errors
+    /// `invalid-token` if the account, tenant or user is gone.
+    pub async fn pass(&self, browser: &Browser) -> Result<Pass, Problem> {
+        let (email, role) = match &browser.who {
+            Who::Account { id } => (self.account(*id).await?.email, None),
+            Who::User { tenant, id } => {
+                let (_, user) = self.user(*tenant, id).await?;
+                (user.email, Some(user.role))
+            }
+            Who::Token { .. } => return Err(Kind::InvalidToken.into()),
+        };
+        let jti = hex::encode(rand::random::<[u8; 16]>());
+        let claims = jwt::claims(
+            &browser.who,
+            role,
+            Use::Access,
+            &browser.family,
+            &jti,
+            Utc::now(),
+        );
+        Ok(Pass {
+            access: self.keys.sign(&claims)?,
+            email,
+            role: role.unwrap_or(Role::Admin),
+        })
+    }
+
+    /// Ends a browser's session.
+    ///
+    /// # Errors
+    /// `service-unavailable` if the platform's database is out of reach.
+    pub async fn leave(&self, browser: &Browser) -> Result<(), Problem> {
+        session::revoke(&self.db, &browser.family, Utc::now()).await
+    }
+
+    /// Ends all sessions of whoever is signed in at a browser, on every device.
+    ///
+    /// # Errors
+    /// `service-unavailable` if the platform's database is out of reach.
+    pub async fn leave_everywhere(&self, browser: &Browser) -> Result<u64, Problem> {
+        session::revoke_all(&self.db, &browser.who, Utc::now()).await
+    }
+
+    async fn enter(&self, who: Who) -> Result<(String, Who), Problem> {
+        let secret = hex::encode(rand::random::<[u8; 32]>());
+        let family = session::open_for(&self.db, &who, known_by(&secret), Utc::now()).await?;
+        Ok((format!("{family}.{secret}"), who))
+    }
+}
+
+/// What the platform keeps of a cookie's secret; its length alone tells it from a token's name.
+fn known_by(secret: &str) -> String {
+    hex::encode(Sha256::digest(secret))
+}
+
+fn csrf(secret: &str) -> String {
+    // HMAC takes keys of any length.
+    let mut mac = match Hmac::<Sha256>::new_from_slice(secret.as_bytes()) {
+        Ok(mac) => mac,
+        Err(_) => return String::new(),
+    };
+    mac.update(b"csrf");
+    hex::encode(mac.finalize().into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_token_follows_from_the_cookie_and_tells_nothing_of_it() {
+        let token = csrf("secret");
+        assert_eq!(token.len(), 64);
+        assert_ne!(token, csrf("another"));
+        assert_ne!(token, known_by("secret"));
+    }
+}

@@ -1,0 +1,121 @@
+//! The front door: what this is, a request to try in the page, and how to use the API.
+
+use askama::Template;
+use poem::{
+    Request, Response, Result, handler,
+    http::{HeaderName, HeaderValue},
+    web::Data,
+};
+
+use crate::{
+    auth::jwt,
+    panel::page::{self, Shell},
+    problem::Kind,
+    reference::problems::PublicUrl,
+};
+
+#[derive(Template)]
+#[template(path = "front/landing.html")]
+struct Landing {
+    shell: Shell,
+    url: String,
+    demo: Option<String>,
+    tries: &'static [(&'static str, &'static str)],
+}
+
+#[derive(Template)]
+#[template(path = "front/instructions.html")]
+struct Instructions {
+    shell: Shell,
+    url: String,
+    access: i64,
+    refresh: i64,
+    codes: Vec<(u16, &'static str)>,
+}
+
+/// What can be tried in the page: words and address.
+const TRIES: [(&str, &str); 5] = [
+    ("The newest invoices", "/api/v1/invoices?sort=-date&per_page=3"),
+    (
+        "Open ones above 10,000, with their clients",
+        "/api/v1/invoices?filter[status]=1&filter[total.gte]=10000&include=client&per_page=2",
+    ),
+    ("Search", "/api/v1/clients?q=software&fields=id,company,city&per_page=5"),
+    (
+        "A report, month by month",
+        "/api/v1/reports/invoices/aggregate?measure=total&aggregation=sum&period=yearly",
+    ),
+    ("An error", "/api/v1/invoices?filter[no_such_column]=1"),
+];
+
+/// The token that anybody may use on the demo's data.
+#[derive(Clone)]
+pub struct PublicToken(pub String);
+
+/// `GET /`: what this is, and a request to try.
+#[handler]
+pub async fn landing(request: &Request, url: Data<&PublicUrl>) -> Result<Response> {
+    let demo = request.data::<PublicToken>().map(|token| token.0.clone());
+    shown(
+        request,
+        &Landing {
+            shell: Shell::new(request, "A backend of your own"),
+            url: url.0.0.clone(),
+            demo,
+            tries: &TRIES,
+        },
+    )
+    .await
+}
+
+/// `GET /docs/instructions`: how the API is used.
+#[handler]
+pub async fn instructions(request: &Request, url: Data<&PublicUrl>) -> Result<Response> {
+    shown(
+        request,
+        &Instructions {
+            shell: Shell::new(request, "Instructions"),
+            url: url.0.0.clone(),
+            access: jwt::ACCESS.num_minutes(),
+            refresh: jwt::REFRESH.num_hours(),
+            codes: codes(),
+        },
+    )
+    .await
+}
+
+async fn shown(request: &Request, template: &impl Template) -> Result<Response> {
+    let mut response = page::page(template)?;
+    page::finish(request, &mut response).await?;
+    // The page is the same for everybody, but says what a form before it did.
+    response.headers_mut().insert(
+        HeaderName::from_static("cache-control"),
+        HeaderValue::from_static("no-cache"),
+    );
+    Ok(response)
+}
+
+/// The response codes, each with what it stands for (document 003).
+fn codes() -> Vec<(u16, &'static str)> {
+    let mut codes = vec![
+        (200, "Everything is in order."),
+        (201, "A row, a token, a copy was made; `Location` says where it is."),
+    ];
+    for (status, words) in [
+        (400, "What was sent is not valid. Only the columns or parameters at fault are in `errors`."),
+        (401, "The credential is missing, expired or not valid."),
+        (403, "The credential does not allow this. The template can be read by everybody and written by nobody."),
+        (404, "There is nothing under this address, or nothing that you may see."),
+        (422, "A rule of the table refused the row; `errors` names the columns."),
+        (429, "A limit was reached; `Retry-After` says how long to wait."),
+        (500, "The server failed. Tell its operator the `X-Request-Id`."),
+        (502, "The request took longer than 60 seconds and was cancelled."),
+        (503, "A part of the server is out of reach for the moment."),
+    ] {
+        // A code that no problem has is not told of.
+        if Kind::ALL.iter().any(|kind| kind.status() == status) {
+            codes.push((status, words));
+        }
+    }
+    codes
+}

@@ -1,0 +1,223 @@
+// What the pages do beyond links and forms: copying, picking, editing in place, keys.
+"use strict";
+(() => {
+  const $ = (selector, root = document) => root.querySelector(selector);
+  const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const main = () => $("#main");
+
+  const say = (button, words) => {
+    const before = button.dataset.before ?? button.textContent;
+    button.dataset.before = before;
+    button.textContent = words;
+    setTimeout(() => { button.textContent = before; }, 1600);
+  };
+  const copy = async (text, button) => {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      // Without a secure context there is no clipboard; the old way still works.
+      const field = document.createElement("textarea");
+      field.value = text;
+      document.body.append(field);
+      field.select();
+      document.execCommand("copy");
+      field.remove();
+    }
+    say(button, "Copied");
+  };
+
+  document.addEventListener("click", async (event) => {
+    const target = event.target.closest("[data-copy],[data-token],[data-toggles],[data-pick],[data-value],[data-asks],[data-insert]");
+    $$("details.drop[open]").forEach((drop) => { if (!drop.contains(event.target)) drop.open = false; });
+    if (!event.target.closest("#side,[data-toggles]")) document.body.classList.remove("nav-open");
+    if (!target) return;
+    if (target.dataset.copy) copy($(target.dataset.copy).textContent, target);
+    if (target.dataset.token) {
+      const answer = await fetch(target.dataset.token, { headers: { accept: "application/json" } });
+      if (answer.ok) copy((await answer.json()).access_token, target);
+      else say(target, "Reload the page");
+    }
+    if (target.dataset.toggles) {
+      const on = document.body.classList.toggle(target.dataset.toggles);
+      target.setAttribute("aria-expanded", String(on));
+    }
+    if (target.dataset.pick) pick(target);
+    if (target.dataset.value !== undefined && target.closest("#picker")) picked(target.dataset.value);
+    if (target.dataset.asks && !confirm(target.dataset.asks)) event.preventDefault();
+  });
+
+  // The picker of a foreign key.
+  let into = null, from = "";
+  const offer = (words) => htmx.ajax("GET", `${from}&q=${encodeURIComponent(words)}`, { target: "#picked", swap: "innerHTML", select: "unset" });
+  const pick = (button) => {
+    into = document.getElementById(button.dataset.into);
+    from = button.dataset.pick;
+    $("#picker-title").textContent = `Pick from ${button.dataset.title}`;
+    $("#picker-words").value = "";
+    $("#picked").textContent = "";
+    $("#picker").showModal();
+    offer("");
+  };
+  const picked = (value) => {
+    into.value = value;
+    into.dispatchEvent(new Event("input", { bubbles: true }));
+    $("#picker").close();
+    into.focus();
+  };
+  let waits;
+  document.addEventListener("input", (event) => {
+    const field = event.target;
+    if (field.id === "picker-words") {
+      clearTimeout(waits);
+      waits = setTimeout(() => offer(field.value), 200);
+    }
+    if (field.dataset.narrows) {
+      const words = field.value.toLowerCase();
+      $$(field.dataset.narrows).forEach((item) => { item.hidden = !item.textContent.toLowerCase().includes(words); });
+    }
+    // Whoever types a text does not want null.
+    const nothing = field.name?.startsWith("v.") && field.form?.elements[`null.${field.name.slice(2)}`];
+    if (nothing) nothing.checked = false;
+    if (field.form?.matches("[data-guards]")) field.form.dataset.changed = "1";
+  });
+
+  document.addEventListener("change", (event) => {
+    const field = event.target;
+    if (field.dataset.all) $$(`input[name="${field.dataset.all}"]`, field.form).forEach((box) => { box.checked = field.checked; });
+    if (field.dataset.all || field.name === "key") ticked();
+    if (field.dataset.reads) read(field);
+  });
+  const ticked = () => {
+    const bar = $(".ticked");
+    if (!bar) return;
+    const number = $$('input[name="key"]:checked').length;
+    bar.hidden = number === 0;
+    $("[data-ticked]").textContent = number;
+  };
+  const read = async (field) => {
+    const file = field.files[0];
+    if (!file) return;
+    field.setCustomValidity(file.size > Number(field.dataset.most) ? "The file is too large; split it." : "");
+    if (field.reportValidity()) $(field.dataset.reads).value = await file.text();
+  };
+
+  // Values changed where they stand.
+  const edit = (cell) => {
+    const row = cell?.closest("tr[data-row]");
+    if (!row || !cell.dataset.col || !cell.closest("[data-edits]")) return;
+    htmx.ajax("GET", `${row.dataset.row}/cell/${encodeURIComponent(cell.dataset.col)}`, { target: cell, swap: "outerHTML", select: "unset" });
+  };
+  const leave = (form) => htmx.ajax("GET", form.dataset.back, { target: form.closest("td"), swap: "outerHTML", select: "unset" });
+  document.addEventListener("dblclick", (event) => edit(event.target.closest("td[data-col]")));
+
+  const step = (cell, down, right) => {
+    const row = cell.parentElement;
+    let to = right ? cell : null;
+    if (right) to = right > 0 ? cell.nextElementSibling : cell.previousElementSibling;
+    if (down) to = (down > 0 ? row.nextElementSibling : row.previousElementSibling)?.children[cell.cellIndex];
+    if (to?.matches("td:not(.tick)")) { to.focus(); return true; }
+    return false;
+  };
+  document.addEventListener("keydown", (event) => {
+    const field = event.target;
+    const form = field.closest?.("td.editing form");
+    if (form) {
+      if (event.key === "Escape") { event.preventDefault(); leave(form); }
+      if (event.key === "Enter" && !event.shiftKey && (field.tagName !== "TEXTAREA" || event.ctrlKey || event.metaKey)) {
+        event.preventDefault();
+        form.requestSubmit();
+      }
+      return;
+    }
+    if (event.key === "Escape") $$("details.drop[open]").forEach((drop) => { drop.open = false; $("summary", drop).focus(); });
+    if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && field.form?.matches("[data-runs]")) {
+      event.preventDefault();
+      field.form.requestSubmit();
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (field.matches?.(".grid td")) {
+      const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+      if (moves && step(field, ...moves)) event.preventDefault();
+      if (event.key === "Enter" || event.key === "F2") { event.preventDefault(); if (field.dataset.col) edit(field); else $("a", field)?.click(); }
+      if (moves || event.key === "Enter") return;
+    }
+    if (field.matches?.("input,select,textarea,[contenteditable]")) return;
+    const named = $(`[data-key="${CSS.escape(event.key)}"]`, main());
+    if (named) {
+      event.preventDefault();
+      if (named.matches("input")) named.focus(); else named.click();
+    }
+  });
+
+  // A form that was changed and not sent is not left by mistake.
+  const changed = () => $("form[data-changed]", main());
+  addEventListener("beforeunload", (event) => { if (changed()) event.preventDefault(); });
+  document.addEventListener("submit", (event) => {
+    delete event.target.dataset.changed;
+    const words = event.target.dataset.waits;
+    if (words) { const button = $("button.button", event.target); button.textContent = words; button.disabled = true; }
+    // Files come as a page of their own, which htmx would put into this one.
+    if (event.submitter?.matches("[data-whole]") && !event.target.dataset.whole) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      const form = event.target.cloneNode(true);
+      const what = document.createElement("input");
+      what.type = "hidden"; what.name = event.submitter.name; what.value = event.submitter.value;
+      form.append(what);
+      form.hidden = true;
+      document.body.append(form);
+      HTMLFormElement.prototype.submit.call(form);
+      setTimeout(() => form.remove(), 5000);
+    }
+  }, true);
+
+  // A request on the front page.
+  document.addEventListener("change", (event) => {
+    if (event.target.id === "try-which") { event.target.form.elements.target.value = event.target.value; event.target.form.requestSubmit(); }
+  });
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (!form.matches("[data-demo]")) return;
+    event.preventDefault();
+    const place = $(".answer"), began = performance.now();
+    try {
+      const answer = await fetch(form.elements.target.value, { headers: { authorization: `Bearer ${form.elements.token.value}`, accept: "application/json" } });
+      const text = await answer.text();
+      let shown = text;
+      try { shown = JSON.stringify(JSON.parse(text), null, 2); } catch { /* Not JSON: as it came. */ }
+      place.textContent = `${answer.status} ${answer.statusText} · ${Math.round(performance.now() - began)} ms\n\n${shown}`;
+    } catch (error) {
+      place.textContent = String(error);
+    }
+  });
+
+  // What stays when the page's middle is exchanged.
+  const nav = () => {
+    const links = $$("a[data-nav]");
+    const fits = (link) => location.pathname === link.pathname || location.pathname.startsWith(`${link.pathname}/`);
+    const best = (list) => list.filter(fits).sort((a, b) => b.pathname.length - a.pathname.length)[0];
+    const current = [best($$(".sections a[data-nav]")), best($$(".tables a[data-nav]"))];
+    links.forEach((link) => { if (current.includes(link)) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current"); });
+  };
+  let counts = {};
+  const show = () => $$("[data-count]").forEach((place) => { place.textContent = counts[place.dataset.count] ?? ""; });
+  const count = async () => {
+    const from = $("[data-counts]")?.dataset.counts;
+    if (!from) return;
+    const answer = await fetch(from, { headers: { accept: "application/json" } });
+    if (answer.ok) { counts = await answer.json(); show(); }
+  };
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const cell = event.target;
+    if (cell.matches?.("td.editing")) { const field = $("input,select,textarea", cell); field?.focus(); field?.select?.(); }
+    else if (cell.matches?.("td[data-col]")) cell.focus();
+    if (event.target.id !== "main") return;
+    nav();
+    show();
+    document.body.classList.remove("nav-open");
+    if ($("[data-changed]:not(form)", main())) count();
+    $("[autofocus]", main())?.focus();
+  });
+  addEventListener("pageshow", () => { nav(); ticked(); });
+  count();
+})();

@@ -1,0 +1,163 @@
+//! One tenant's pages: who works in it, by which calls, and which page an address is.
+
+use poem::{Response, http::header};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    auth::{
+        browser::{Browser, Pass},
+        caller::Role,
+    },
+    directory::tenant,
+    listing::words::encode,
+    problem::{Kind, Problem},
+};
+
+use super::{
+    Ask,
+    api::Api,
+    cells::grouped,
+    data, home,
+    page::{self, Entry, Head, Shell},
+    tables,
+};
+
+/// Whoever is signed in, at work in one tenant.
+pub struct Desk<'a> {
+    /// The request.
+    pub ask: &'a Ask<'a>,
+    /// Who is signed in.
+    pub browser: &'a Browser,
+    /// In whose name the API is called.
+    pub pass: &'a Pass,
+    /// Where they work.
+    pub tenant: tenant::Model,
+}
+
+impl<'a> Desk<'a> {
+    /// A desk for a tenant that they may work in.
+    pub fn new(
+        ask: &'a Ask<'a>,
+        browser: &'a Browser,
+        pass: &'a Pass,
+        tenant: tenant::Model,
+    ) -> Self {
+        Self {
+            ask,
+            browser,
+            pass,
+            tenant,
+        }
+    }
+
+    /// Answers a request for one of the tenant's pages.
+    ///
+    /// # Errors
+    /// `not-found` for an address that leads nowhere, and what the pages' calls are refused with.
+    pub async fn answer(&self, changes: bool, rest: &[&str]) -> Result<Response, Problem> {
+        let ready = self.tenant.status == tenant::Status::Ready;
+        match (changes, rest) {
+            (false, []) => return home::show(self).await,
+            (false, ["status"]) => return home::status(self).await,
+            _ if !ready => return Ok(page::to(self.ask.request, &self.base())),
+            _ => {}
+        }
+        match (changes, rest) {
+            (false, ["counts"]) => self.counts().await,
+            (false, ["token"]) => self.token(),
+            (_, ["data", rest @ ..]) => data::answer(self, changes, rest).await,
+            _ => Err(Kind::NotFound.into()),
+        }
+    }
+
+    /// What addresses of the tenant's pages begin with.
+    pub fn base(&self) -> String {
+        format!("/panel/{}", self.tenant.id)
+    }
+
+    /// Address of a table's rows among the pages.
+    pub fn rows_of(&self, table: &str) -> String {
+        format!("{}/data/{}", self.base(), encode(table))
+    }
+
+    /// The API, called in the name of whoever is signed in.
+    pub fn api(&self) -> Api<'_> {
+        self.ask.api(&self.pass.access, &self.tenant.api_key)
+    }
+
+    /// Address under which people reach the server.
+    pub fn public_url(&self) -> &str {
+        &self.ask.panel.public_url
+    }
+
+    /// Whether they may write rows.
+    pub fn writes(&self) -> bool {
+        self.pass.role >= Role::Editor
+    }
+
+    /// The frame of a page, with the tenant's tables beside it.
+    ///
+    /// # Errors
+    /// Whatever problem the API answers with.
+    pub async fn shell(&self, title: &str, active: &'static str) -> Result<Shell, Problem> {
+        let mut head = Head::new(&self.tenant);
+        head.admin = self.pass.role == Role::Admin;
+        head.writes = self.writes();
+        if head.ready {
+            head.tables = tables::list(self.api())
+                .await?
+                .into_iter()
+                .map(|table| Entry {
+                    href: self.rows_of(&table.name),
+                    view: table.kind.contains("view"),
+                    name: table.name,
+                })
+                .collect();
+        }
+        let mut shell = Shell::new(self.ask.request, title);
+        shell.csrf.clone_from(&self.browser.csrf);
+        shell.email.clone_from(&self.pass.email);
+        shell.active = active;
+        shell.tenant = Some(head);
+        Ok(shell)
+    }
+
+    /// `GET /panel/{id}/counts`: rows of each table and view, for the navigation.
+    async fn counts(&self) -> Result<Response, Problem> {
+        #[derive(Deserialize)]
+        struct Counted {
+            meta: super::cells::Meta,
+        }
+        let mut counts = serde_json::Map::new();
+        for table in tables::list(self.api()).await? {
+            let target = format!(
+                "/api/v1/tables/{}?per_page=1&count=exact",
+                encode(&table.name)
+            );
+            // A view may fail; the others still have their figures.
+            let total = match self.api().get(&target).await {
+                Ok(reply) => reply.json::<Counted>()?.meta.total,
+                Err(_) => None,
+            };
+            let shown = total.map_or_else(|| "?".to_owned(), grouped);
+            counts.insert(table.name, shown.into());
+        }
+        Ok(self.document(&counts.into()))
+    }
+
+    /// `GET /panel/{id}/token`: what a script on a page of this host calls the API with.
+    fn token(&self) -> Result<Response, Problem> {
+        Ok(self.document(&json!({
+            "access_token": self.pass.access,
+            "api_key": self.tenant.api_key,
+            "schema": self.tenant.schema,
+        })))
+    }
+
+    fn document(&self, value: &serde_json::Value) -> Response {
+        Response::builder()
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(value.to_string())
+    }
+}

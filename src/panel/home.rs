@@ -1,0 +1,96 @@
+//! A tenant's first page: its state, its key, how it is reached, the first call to try.
+
+use askama::Template;
+use poem::Response;
+use serde::Deserialize;
+
+use crate::problem::Problem;
+
+use super::{
+    desk::Desk,
+    page::{self, Shell},
+};
+
+#[derive(Template)]
+#[template(path = "panel/home.html")]
+struct HomePage {
+    shell: Shell,
+    base: String,
+    state: State,
+    url: String,
+    size: String,
+    curl: String,
+    psql: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "panel/status.html")]
+struct StatusPart {
+    base: String,
+    state: State,
+}
+
+/// What `GET /api/tenant` says.
+#[derive(Deserialize)]
+struct State {
+    status: String,
+    created_at: String,
+    expires_at: Option<String>,
+    template_version: i64,
+    size_bytes: Option<i64>,
+    progress: Option<Progress>,
+}
+
+#[derive(Deserialize)]
+struct Progress {
+    stage: String,
+    ahead: usize,
+}
+
+/// `GET /panel/{id}`
+pub async fn show(desk: &Desk<'_>) -> Result<Response, Problem> {
+    let state = state(desk).await?;
+    let shell = desk.shell(&desk.tenant.schema, "home").await?;
+    let curl = format!(
+        "curl '{}/api/v1/clients?per_page=3' \\\n  -H 'Api-Key: {}' \\\n  -H 'Authorization: Bearer {}'",
+        desk.public_url(),
+        desk.tenant.api_key,
+        desk.pass.access
+    );
+    page::page(&HomePage {
+        base: desk.base(),
+        size: state.size_bytes.map(megabytes).unwrap_or_default(),
+        url: desk.public_url().to_owned(),
+        psql: psql(desk).await,
+        shell,
+        state,
+        curl,
+    })
+}
+
+/// `GET /panel/{id}/status`: how far the copy is, asked for until it is made.
+pub async fn status(desk: &Desk<'_>) -> Result<Response, Problem> {
+    let state = state(desk).await?;
+    if state.status == "ready" {
+        return Ok(page::to(desk.ask.request, &desk.base()));
+    }
+    page::page(&StatusPart {
+        base: desk.base(),
+        state,
+    })
+}
+
+async fn state(desk: &Desk<'_>) -> Result<State, Problem> {
+    desk.api().get("/api/tenant").await?.json()
+}
+
+/// How a database client connects, where the server lets one.
+async fn psql(desk: &Desk<'_>) -> Option<String> {
+    let reply = desk.api().get("/api/tenant/connection").await.ok()?;
+    let value: serde_json::Value = reply.json().ok()?;
+    serde_json::to_string_pretty(&value).ok()
+}
+
+fn megabytes(bytes: i64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
