@@ -17,9 +17,7 @@ use crate::{
     app::{self, App},
     config::Settings,
     databases::Databases,
-    edge::{
-        Door, Edge, Limits, cors::Cors, listen as sockets, network::Proxies, render::Renderer,
-    },
+    edge::{Door, Edge, Limits, cors::Cors, listen as sockets, render::Renderer},
     reference::platform_spec,
 };
 
@@ -57,7 +55,12 @@ async fn listen(
         .await
         .with_context(|| format!("can't listen on {} (SANDLOT_LISTEN)", settings.listen))?;
     let address = listener.local_addr()?;
-    announce(&address.to_string(), &public_url(settings, &listener)?)?;
+    let token = app.demo.token().map(|token| token.as_str().to_owned());
+    announce(
+        &address.to_string(),
+        &public_url(settings, &listener)?,
+        token.as_deref(),
+    )?;
     run(settings, app, listener, stop).await
 }
 
@@ -71,6 +74,7 @@ pub async fn run(
     listener: TcpListener,
     mut stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
+    app.open_door(settings).await?;
     let public_url = public_url(settings, &listener)?;
     let document = platform_spec::finish(&app::service().spec())
         .map_err(|problem| anyhow::anyhow!("{problem}"))?;
@@ -106,20 +110,24 @@ pub async fn run(
 
 /// Who is let in.
 fn door(settings: &Settings, app: &App, public_url: &str) -> anyhow::Result<Door> {
+    let proxies = settings.trusted_proxies.clone().unwrap_or_default();
     let https = settings.https_only.then(|| public_url.to_owned());
-    if https.as_ref().is_some_and(|url| !url.starts_with("https://")) {
+    if https
+        .as_ref()
+        .is_some_and(|url| !url.starts_with("https://"))
+    {
         anyhow::bail!(
             "SANDLOT_HTTPS_ONLY needs SANDLOT_PUBLIC_URL to begin with https://: that is where requests are sent"
         );
     }
-    if settings.https_only && settings.trusted_proxies.is_empty() {
+    if settings.https_only && proxies.is_empty() {
         anyhow::bail!(
             "SANDLOT_HTTPS_ONLY needs SANDLOT_TRUSTED_PROXIES: the proxy in front says what came by HTTPS"
         );
     }
     Ok(Door {
         rates: Arc::clone(&app.limits),
-        proxies: Proxies::new(settings.trusted_proxies.clone()),
+        proxies,
         cors: Cors::of(&settings.cors_origins),
         https,
         audit: Arc::clone(&app.audit),
@@ -160,10 +168,17 @@ pub fn openapi() -> anyhow::Result<String> {
 }
 
 /// What a person who started the server wants to know; the first line is for programs too.
-fn announce(address: &str, public_url: &str) -> anyhow::Result<()> {
+fn announce(address: &str, public_url: &str, demo: Option<&str>) -> anyhow::Result<()> {
     let mut out = stdout().lock();
     writeln!(out, "listening on http://{address}")?;
     writeln!(out, "start page   {public_url}/")?;
+    if let Some(token) = demo {
+        writeln!(out, "demo token   {token}")?;
+        writeln!(
+            out,
+            "try it       curl {public_url}/api/v1/clients?per_page=3 -H 'Authorization: Bearer {token}'"
+        )?;
+    }
     writeln!(
         out,
         "first call   curl {public_url}/api/register -H 'Content-Type: application/json' \\"

@@ -56,6 +56,11 @@ pub(crate) fn fresh_reset() -> String {
     format!("reset_{}", noise())
 }
 
+/// A name for the schema of a demo.
+pub fn fresh_demo() -> String {
+    format!("demo_{}", noise())
+}
+
 /// A name for the schema of a snapshot.
 pub fn fresh_snapshot() -> String {
     format!("snap_{}", noise())
@@ -69,6 +74,11 @@ pub fn is_role(role: &str) -> bool {
 /// Whether `schema` has the form of [`fresh_snapshot`].
 pub fn is_snapshot(schema: &str) -> bool {
     schema.strip_prefix("snap_").is_some_and(is_noise)
+}
+
+/// Whether `schema` is one that a reset works in.
+pub fn is_reset(schema: &str) -> bool {
+    schema.strip_prefix("reset_").is_some_and(is_noise)
 }
 
 /// `name` as an SQL identifier: always quoted, so that case, keywords and quotes survive.
