@@ -55,6 +55,16 @@ impl Stage {
         let log = fs::File::create(folder.path().join("log")).unwrap();
         let mut server = Command::new(env!("CARGO_BIN_EXE_sandlot"))
             .args(["--listen=127.0.0.1:0", "--spares=0", "--connections=240"])
+            // Limits are drawn on and never reached.
+            .args(
+                [
+                    "--ip-rate",
+                    "--token-rate",
+                    "--sign-in-rate",
+                    "--register-rate",
+                ]
+                .map(|rate| format!("{rate}=100000000")),
+            )
             .args(arguments)
             .arg("--data-dir")
             .arg(folder.path().join("data"))

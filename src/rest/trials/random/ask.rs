@@ -11,12 +11,18 @@ use std::cmp::Ordering;
 /// Whether something holds of a row: `None` is SQL's unknown.
 pub(super) type Test<'w> = Box<dyn Fn(&Row) -> Option<bool> + 'w>;
 
+/// The rows that a relation leads to from a row.
+type Rows<'w> = Box<dyn Fn(&Row) -> Vec<&'w Row> + 'w>;
+
+/// Whether something holds of a value.
+type CellTest = Box<dyn Fn(&Cell) -> Option<bool>>;
+
 /// A relation of a table, and the rows that it leads to.
 pub(super) struct Related<'w> {
     pub(super) name: String,
     pub(super) is_list: bool,
     pub(super) table: usize,
-    pub(super) rows: Box<dyn Fn(&Row) -> Vec<&'w Row> + 'w>,
+    pub(super) rows: Rows<'w>,
 }
 
 /// The relations that a table has by the world's own links, under the catalog's names for them.
@@ -155,7 +161,7 @@ struct Comparison {
     operator: &'static str,
     json: Value,
     texts: Vec<String>,
-    test: Box<dyn Fn(&Cell) -> Option<bool>>,
+    test: CellTest,
 }
 
 fn comparison(rng: &mut StdRng, column: &Column) -> Comparison {

@@ -238,10 +238,13 @@ async fn list(
     assert_eq!(more, expected.len() > from + per_page, "{}", says(&query));
 }
 
+/// The value of a row that it is sorted by.
+type SortValue<'w> = Box<dyn Fn(&Row) -> Cell + 'w>;
+
 /// Sort keys, each a column of the table or of a row that it refers to.
 struct Order<'w> {
     query: String,
-    keys: Vec<(Box<dyn Fn(&Row) -> Cell + 'w>, bool)>,
+    keys: Vec<(SortValue<'w>, bool)>,
     /// Whether a cursor can go on from it.
     resumes: bool,
 }

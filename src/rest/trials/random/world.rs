@@ -190,8 +190,8 @@ impl World {
         for link in &table.links {
             let rows = &self.tables[link.table].rows;
             let nullable = table.columns[link.here[0]].nullable;
-            let target = (!rows.is_empty() && !(nullable && rng.random_bool(0.2)))
-                .then(|| &rows[rng.random_range(0..rows.len())]);
+            let nobody = rows.is_empty() || (nullable && rng.random_bool(0.2));
+            let target = (!nobody).then(|| &rows[rng.random_range(0..rows.len())]);
             for (&here, &there) in link.here.iter().zip(&link.there) {
                 row[here] = target.map_or(Cell::Null, |row| row[there].clone());
             }
