@@ -13,7 +13,7 @@ use sea_orm::{
     sea_query::{LockBehavior, LockType},
 };
 
-use tenants::Access;
+use tenants::{Access, names};
 use tokio_postgres::error::SqlState;
 
 use crate::{
