@@ -127,7 +127,7 @@ impl Auth {
                 let (_, user) = self.user(*tenant, id).await?;
                 (user.email, Some(user.role))
             }
-            Who::Token { .. } => return Err(Kind::InvalidToken.into()),
+            Who::Token { .. } | Who::Anybody => return Err(Kind::InvalidToken.into()),
         };
         let jti = hex::encode(rand::random::<[u8; 16]>());
         let claims = jwt::claims(
@@ -151,14 +151,6 @@ impl Auth {
     /// `service-unavailable` if the platform's database is out of reach.
     pub async fn leave(&self, browser: &Browser) -> Result<(), Problem> {
         session::revoke(&self.db, &browser.family, Utc::now()).await
-    }
-
-    /// Ends all sessions of whoever is signed in at a browser, on every device.
-    ///
-    /// # Errors
-    /// `service-unavailable` if the platform's database is out of reach.
-    pub async fn leave_everywhere(&self, browser: &Browser) -> Result<u64, Problem> {
-        session::revoke_all(&self.db, &browser.who, Utc::now()).await
     }
 
     async fn enter(&self, who: Who) -> Result<(String, Who), Problem> {

@@ -251,6 +251,20 @@ impl AuthApi {
         Ok(Json(SignedOut { signed_out: true }))
     }
 
+    /// Sign out everywhere
+    ///
+    /// Closes all sessions of whoever is signed in, on every device: refresh tokens are worthless
+    /// at once, access tokens within five minutes.
+    #[oai(path = "/logout/everywhere", method = "post")]
+    async fn logout_everywhere(
+        &self,
+        auth: Data<&Arc<Auth>>,
+        signed_in: SignedIn,
+    ) -> Result<Json<SignedOut>, Problem> {
+        auth.sign_out_everywhere(&signed_in.0.who).await?;
+        Ok(Json(SignedOut { signed_out: true }))
+    }
+
     /// Who is signed in
     #[oai(path = "/me", method = "get")]
     async fn me(&self, auth: Data<&Arc<Auth>>, signed_in: SignedIn) -> Result<Json<Me>, Problem> {
@@ -265,6 +279,10 @@ impl AuthApi {
                     role: None,
                     schema: None,
                 }
+            }
+            Who::Anybody => {
+                return Err(Problem::new(Kind::PermissionDenied)
+                    .detail("The demo token speaks for anybody: nobody is signed in."));
             }
             Who::User { tenant, id } => {
                 let (tenant, user) = auth.user(tenant, &id).await?;

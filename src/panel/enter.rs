@@ -217,7 +217,7 @@ pub async fn logout(
     everywhere: bool,
 ) -> Result<Response, Problem> {
     if everywhere {
-        ask.panel.auth.leave_everywhere(browser).await?;
+        ask.panel.auth.sign_out_everywhere(&browser.who).await?;
     } else {
         ask.panel.auth.leave(browser).await?;
     }

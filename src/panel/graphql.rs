@@ -187,7 +187,8 @@ fn pretty(body: &[u8]) -> String {
 async fn fields(desk: &Desk<'_>) -> Vec<(&'static str, Vec<String>)> {
     let body = json!({ "query": SCHEMA });
     let Ok(reply) = desk
-        .api().unnoted()
+        .api()
+        .unnoted()
         .send(Method::POST, "/api/v1/graphql", &body)
         .await
     else {

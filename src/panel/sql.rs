@@ -12,6 +12,7 @@ use super::{
     desk::Desk,
     page::{self, Shell},
     query::Pairs,
+    tables,
 };
 
 /// Rows that are shown.
@@ -142,6 +143,10 @@ async fn outcome(desk: &Desk<'_>, query: &str, simulated: bool) -> Result<Outcom
             });
         }
     };
+    let word = query.split_whitespace().next().unwrap_or_default();
+    if ["create", "alter", "drop"].contains(&word.to_lowercase().as_str()) {
+        tables::look_again(desk.api()).await;
+    }
     let rows = reply.rows.iter().take(SHOWN).map(|row| {
         let cells = reply.columns.iter().map(|column| {
             let cell = row.cell(&column.name);

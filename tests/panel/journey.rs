@@ -98,7 +98,7 @@ async fn sign_up_and_work_with_the_data() {
         .run("document.querySelector('td.editing input').value = '1999-01-01'")
         .await;
     browser.click("td.editing button").await;
-    browser.sees("invoices_check").await;
+    browser.sees("due_date >= date").await;
     browser.keys("td.editing input", ESCAPE).await;
     browser
         .until(

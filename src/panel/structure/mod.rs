@@ -198,6 +198,7 @@ async fn alter(desk: &Desk<'_>, name: &str) -> Result<Response, Problem> {
 async fn run(desk: &Desk<'_>, sql: &str) -> Result<(), Problem> {
     let body = json!({ "query": sql });
     desk.api().send(Method::POST, "/api/v1/sql", &body).await?;
+    tables::look_again(desk.api()).await;
     Ok(())
 }
 
@@ -212,7 +213,12 @@ async fn indexes(desk: &Desk<'_>, table: &str) -> Vec<Index> {
                   where schemaname = current_schema() and tablename = $1 order by 1",
         "params": [table],
     });
-    let found = match desk.api().unnoted().send(Method::POST, "/api/v1/sql", &body).await {
+    let found = match desk
+        .api()
+        .unnoted()
+        .send(Method::POST, "/api/v1/sql", &body)
+        .await
+    {
         Ok(reply) => reply.json::<Found>().map(|found| found.rows),
         Err(_) => return Vec::new(),
     };
