@@ -252,9 +252,15 @@ pub fn parameters(style: &Style) -> Node {
             map! { "type" => "string", "examples" => list!["tx=rollback"] },
         ),
     );
-    parameters.put("Idempotency-Key", header("Idempotency-Key", "A repeated request with the same key is answered as the \
+    parameters.put(
+        "Idempotency-Key",
+        header(
+            "Idempotency-Key",
+            "A repeated request with the same key is answered as the \
         first one was and not run again, for 24 hours",
-        map! { "type" => "string", "minLength" => 1_i64, "maxLength" => 255_i64, "pattern" => "^[!-~]+$" }));
+            map! { "type" => "string", "minLength" => 1_i64, "maxLength" => 255_i64 },
+        ),
+    );
     parameters
 }
 
@@ -383,7 +389,7 @@ fn choice(name: &str, description: &str, names: Vec<String>, style: &Style) -> N
     let items = map! { "type" => "string", "enum" => names.into_iter().collect::<Node>() };
     parameter.with(
         "schema",
-        map! { "type" => "array", "uniqueItems" => true, "items" => items },
+        map! { "type" => "array", "minItems" => 1_i64, "uniqueItems" => true, "items" => items },
     )
 }
 
