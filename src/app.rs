@@ -1,6 +1,9 @@
 //! The whole server on one screen: its parts, its routes, what runs in the background.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use chrono::{TimeDelta, Utc};
@@ -25,6 +28,7 @@ use crate::{
     data::{MakeSecret, Spine},
     databases::{self, Databases},
     demo::Demo,
+    direct::{self, Direct},
     directory::Directory,
     edge::metrics::Metrics,
     exports::{
@@ -39,7 +43,11 @@ use crate::{
     panel::Panel,
     platform::{self, Secrets},
     problem::{Kind, Problem},
-    reference::problems::{self, PublicUrl},
+    reference::{
+        docs,
+        problems::{self, PublicUrl},
+        swagger,
+    },
     reports::{self, Embed, Records, Reports, ReportsApi},
     rest, sql,
     template::Template,
@@ -72,7 +80,11 @@ pub struct App {
     pub limits: Arc<limits::Limits>,
     /// The server's figures.
     pub metrics: Arc<Metrics>,
+    /// The door for tenants' own programs, once it is open.
+    pub direct: OnceLock<Arc<Direct>>,
     health: Arc<Health>,
+    /// The servers' common secret.
+    secret: [u8; 32],
     /// Bytes that a tenant may take; none for no quota.
     quota: Option<u64>,
 }
@@ -106,6 +118,7 @@ impl App {
             );
         }
         let template = Template::open(&tenants, &databases.tenants_url, settings).await?;
+        password::use_secret(&secrets.server);
         password::warm_up()
             .await
             .map_err(|problem| anyhow::anyhow!("{problem}"))?;
@@ -169,6 +182,8 @@ impl App {
             limits,
             metrics,
             health: Arc::new(health),
+            direct: OnceLock::new(),
+            secret: secrets.server,
             quota: Some(settings.tenant_quota * 1_000_000).filter(|bytes| *bytes > 0),
         }))
     }
@@ -184,6 +199,25 @@ impl App {
             .context("taking back steps of the platform's database")
     }
 
+    /// Opens the door for tenants' own programs, if the settings say so.
+    ///
+    /// # Errors
+    /// When its address can't be listened on.
+    pub async fn open_door(&self, settings: &Settings) -> anyhow::Result<()> {
+        let (directory, tenants) = (self.directory.clone(), self.tenants.clone());
+        let door = Direct::open(settings, directory, tenants, self.secret).await?;
+        if let Some(door) = door {
+            self.direct.get_or_init(|| door);
+        }
+        Ok(())
+    }
+
+    async fn keep_door(&self) {
+        if let Some(door) = self.direct.get() {
+            Arc::clone(door).serve().await;
+        }
+    }
+
     /// Starts what runs beside the requests.
     pub fn start_background(self: &Arc<Self>) -> JoinHandle<()> {
         let app = Arc::clone(self);
@@ -197,6 +231,7 @@ impl App {
                 app.demo.keep_fresh(),
                 app.keep_sweeping(),
                 app.tenants.keep_guard(),
+                app.keep_door(),
                 app.tenancy.keep_quota(app.quota),
                 app.audit.keep(),
                 app.auth.tokens().keep_writing_down(),
@@ -206,6 +241,9 @@ impl App {
 
     /// Closes all connections.
     pub async fn close(&self) {
+        if let Err(problem) = self.auth.tokens().write_down().await {
+            tracing::warn!(%problem, "when tokens were used could not be written down");
+        }
         self.audit.finish().await;
         self.tenants.close().await;
         if let Err(error) = self.db.clone().close().await {
@@ -251,7 +289,12 @@ pub fn routes(app: &Arc<App>, public_url: &str, document: &serde_json::Value) ->
     let api: Arc<dyn DynEndpoint<Output = Response>> =
         Arc::new(ToDynEndpoint(api(app, public_url, document)));
     Routes {
-        panel: Panel::new(Arc::clone(&api), Arc::clone(&app.auth), public_url),
+        panel: Panel::new(
+            Arc::clone(&api),
+            Arc::clone(&app.auth),
+            Arc::clone(&app.audit),
+            public_url,
+        ),
         api,
     }
 }
@@ -274,7 +317,10 @@ fn api(
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/metrics", get(health::metrics))
-        .at("/api_docs", get(problems::page))
+        .at("/api_docs", get(docs::docs))
+        .at("/api_docs/try", get(docs::try_it))
+        .at(swagger::SCRIPT, get(swagger::script))
+        .at(swagger::STYLE, get(swagger::style))
         .at("/api_docs/problems.md", get(problems::plain))
         .at("/openapi.json", get(openapi.data(document.to_string())))
         .at(sql::PATH, sql::Sql)
@@ -288,6 +334,7 @@ fn api(
         .data(app.directory.clone())
         .data(Arc::clone(&app.auth))
         .data(Arc::clone(&app.tenancy))
+        .data(app.direct.get().cloned())
         .data(Arc::clone(&app.spine))
         .data(Records::new(app.db.clone()))
         .data(Log {
@@ -415,6 +462,7 @@ fn tenants(
         limits: Limits {
             connections: settings.connections as usize,
             per_tenant: settings.connections_per_tenant as usize,
+            direct: settings.direct_listen.map_or(0, |_| direct::EACH),
             statement: Duration::from_secs(settings.request_timeout),
             ..Limits::default()
         },

@@ -7,7 +7,7 @@ use std::{fmt::Write as _, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::edge::{cors, network::Network};
+use crate::edge::{cors, network::Proxies};
 
 /// A private copy of a realistic backend for everybody who signs up.
 #[derive(Debug, Parser)]
@@ -252,6 +252,23 @@ pub struct Settings {
     #[arg(long, env = "SANDLOT_CONNECTIONS_PER_TENANT", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100), value_name = "N", global = true)]
     pub connections_per_tenant: u32,
 
+    /// Where tenants' own programs may log in by PostgreSQL's protocol, such as 0.0.0.0:5433; nowhere if unset
+    #[arg(
+        long,
+        env = "SANDLOT_DIRECT_LISTEN",
+        value_name = "ADDRESS",
+        global = true
+    )]
+    pub direct_listen: Option<SocketAddr>,
+
+    /// Host, or host:port, under which clients reach that; SANDLOT_DIRECT_LISTEN if unset
+    #[arg(long, env = "SANDLOT_DIRECT_HOST", value_name = "HOST", global = true)]
+    pub direct_host: Option<String>,
+
+    /// Such connections that may be open at once; the own PostgreSQL allows as many more
+    #[arg(long, env = "SANDLOT_DIRECT_CONNECTIONS", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=5000), value_name = "N", global = true)]
+    pub direct_connections: u32,
+
     /// Disk that one tenant may take, in MB; 0 for no quota
     #[arg(long, env = "SANDLOT_TENANT_QUOTA", default_value_t = 1024, value_parser = clap::value_parser!(u64).range(0..=100_000_000), value_name = "MB", global = true)]
     pub tenant_quota: u64,
@@ -387,11 +404,10 @@ pub struct Settings {
     #[arg(
         long,
         env = "SANDLOT_TRUSTED_PROXIES",
-        value_delimiter = ',',
         value_name = "NETWORKS",
         global = true
     )]
-    pub trusted_proxies: Vec<Network>,
+    pub trusted_proxies: Option<Proxies>,
 
     /// Origins whose pages may call the API from a browser, by commas; * for any, none for none
     #[arg(

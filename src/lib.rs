@@ -38,7 +38,8 @@
 //! - `migration/` (crate): the tables of both databases, one reversible file a step.
 //! - `src/`: [`config`] every setting, [`problem`] every error, [`postgres`] the own PostgreSQL,
 //!   [`databases`] and [`platform`] where the two databases are, [`directory`] who is known,
-//!   [`edge`], [`limits`], [`audit`] the log of calls, [`auth`], [`template`], [`demo`], [`tenancy`], [`data`]
+//!   [`direct`] the door for PostgreSQL's own protocol, [`edge`], [`limits`], [`audit`] the log of
+//!   calls, [`auth`], [`template`], [`demo`], [`tenancy`], [`data`]
 //!   the spine, [`listing`] what lists in addresses mean, [`rest`], [`graphql`], [`reports`],
 //!   [`sql`], [`tokens`], [`logs`], [`exports`], [`accounts`] and [`panel`] the surfaces,
 //!   [`reference`](mod@reference) generated pages, [`front`] and [`health`] plain pages, [`check`] the walls tried,
@@ -82,6 +83,7 @@ pub mod config;
 pub mod data;
 pub mod databases;
 pub mod demo;
+pub mod direct;
 pub mod directory;
 pub mod edge;
 pub mod exports;

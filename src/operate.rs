@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use sea_orm::EntityTrait as _;
+use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _};
 use tenants::Tenants;
 
 use crate::{
@@ -29,13 +29,18 @@ use crate::{
 pub async fn template(settings: Settings, command: TemplateCommand) -> anyhow::Result<()> {
     let databases = Databases::join(&settings).await?;
     let outcome = async {
-        // The file is loaded by the command; the start must not load another one first.
+        // A start that finds no template makes one: of the command's file, and not another one first.
         let mut settings = settings;
-        settings.template_file = None;
+        settings.template_file = match &command {
+            TemplateCommand::Load { file } => Some(file.clone()),
+            TemplateCommand::Show => None,
+        };
         let app = App::open(&settings, &databases).await?;
         let outcome = match command {
-            TemplateCommand::Load { file } => load(&app.tenants, &file).await,
-            TemplateCommand::Show => Ok(()),
+            TemplateCommand::Load { file } if !app.tenancy.template_was_loaded() => {
+                load(&app.tenants, &file).await
+            }
+            _ => Ok(()),
         };
         app.tenancy.renew_template().await.map_err(told)?;
         let source = template::source(&app.tenants).await?.unwrap_or_default();
@@ -169,11 +174,15 @@ async fn load(tenants: &Tenants, file: &Path) -> anyhow::Result<()> {
 }
 
 async fn find(app: &App, name: &str) -> anyhow::Result<tenant::Model> {
-    tenant::Entity::find()
-        .all(&app.db)
-        .await?
-        .into_iter()
-        .find(|tenant| tenant.schema == name || tenant.id.to_string() == name)
+    // A schema may be called like a number, and is what is meant then.
+    let by_id = name.parse().ok().map(|id: i64| tenant::Column::Id.eq(id));
+    let which = Condition::any()
+        .add(tenant::Column::Schema.eq(name))
+        .add_option(by_id);
+    let found = tenant::Entity::find().filter(which).all(&app.db).await?;
+    (found.iter().find(|tenant| tenant.schema == name))
+        .or(found.first())
+        .cloned()
         .with_context(|| format!("there is no tenant {name}"))
 }
 

@@ -17,9 +17,7 @@ use crate::{
     app::{self, App},
     config::Settings,
     databases::Databases,
-    edge::{
-        Door, Edge, Limits, cors::Cors, listen as sockets, network::Proxies, render::Renderer,
-    },
+    edge::{Door, Edge, Limits, cors::Cors, listen as sockets, render::Renderer},
     reference::platform_spec,
 };
 
@@ -76,6 +74,7 @@ pub async fn run(
     listener: TcpListener,
     mut stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
+    app.open_door(settings).await?;
     let public_url = public_url(settings, &listener)?;
     let document = platform_spec::finish(&app::service().spec())
         .map_err(|problem| anyhow::anyhow!("{problem}"))?;
@@ -111,20 +110,24 @@ pub async fn run(
 
 /// Who is let in.
 fn door(settings: &Settings, app: &App, public_url: &str) -> anyhow::Result<Door> {
+    let proxies = settings.trusted_proxies.clone().unwrap_or_default();
     let https = settings.https_only.then(|| public_url.to_owned());
-    if https.as_ref().is_some_and(|url| !url.starts_with("https://")) {
+    if https
+        .as_ref()
+        .is_some_and(|url| !url.starts_with("https://"))
+    {
         anyhow::bail!(
             "SANDLOT_HTTPS_ONLY needs SANDLOT_PUBLIC_URL to begin with https://: that is where requests are sent"
         );
     }
-    if settings.https_only && settings.trusted_proxies.is_empty() {
+    if settings.https_only && proxies.is_empty() {
         anyhow::bail!(
             "SANDLOT_HTTPS_ONLY needs SANDLOT_TRUSTED_PROXIES: the proxy in front says what came by HTTPS"
         );
     }
     Ok(Door {
         rates: Arc::clone(&app.limits),
-        proxies: Proxies::new(settings.trusted_proxies.clone()),
+        proxies,
         cors: Cors::of(&settings.cors_origins),
         https,
         audit: Arc::clone(&app.audit),

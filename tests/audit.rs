@@ -75,7 +75,9 @@ async fn every_call_is_written_down_without_bodies_and_secrets() {
         .expect(401);
 
     let page = until(&tenant.admin, "?per_page=1000", |page| {
-        holds(page, "/api/v1/clients/999999") && holds(page, "/api/v1/leads/1")
+        let calls = page["data"].as_array().unwrap();
+        let failed = |call: &Value| call["path"] == "/api/auth/token" && call["status"] == 401;
+        calls.iter().any(failed)
     })
     .await;
     let text = page.to_string();

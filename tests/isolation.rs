@@ -152,3 +152,57 @@ async fn writing_to_one_copy_changes_no_other() {
     assert_eq!(server.content("public").await, template);
     assert_eq!(server.content(&other.schema).await, before);
 }
+
+#[tokio::test]
+async fn what_a_default_or_policy_does_to_the_session_stays_with_its_request() {
+    let server = Server::start_with(&["--connections-per-tenant=1"]).await;
+    let tenant = server.tenant("sly").await;
+    server
+        .as_tenant(
+            &tenant,
+            "create function sly() returns text language plpgsql as $$ begin
+                 perform set_config('TimeZone', 'Asia/Tokyo', false);
+                 execute 'listen sly';
+                 return 'x';
+             end $$;
+             create table by_default (id int primary key, note text default sly());
+             create table by_setting (id int primary key, note text default set_config('TimeZone', 'Asia/Tokyo', false));
+             create table by_policy (id int primary key);
+             insert into by_policy values (1);
+             alter table by_policy enable row level security;
+             alter table by_policy force row level security;
+             create policy p on by_policy using (sly() = 'x');",
+        )
+        .await;
+    let zone = json!({"query": "select current_setting('TimeZone') as zone, (select count(*) from pg_listening_channels()) as heard"});
+    for path in ["by_default", "by_setting"] {
+        let body = json!({"id": 1});
+        tenant
+            .admin
+            .post(&format!("/api/v1/{path}"), &body)
+            .await
+            .expect(201);
+        let after = tenant
+            .admin
+            .post("/api/v1/sql", &zone)
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(after["rows"][0]["zone"], "UTC", "{path}: {after}");
+        assert_eq!(after["rows"][0]["heard"], 0, "{path}: {after}");
+    }
+    let rows = tenant
+        .admin
+        .get("/api/v1/by_policy")
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(rows["data"][0]["id"], 1);
+    let after = tenant
+        .admin
+        .post("/api/v1/sql", &zone)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(after["rows"][0]["zone"], "UTC", "policy: {after}");
+}

@@ -20,6 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "databases",
             "platform",
             "directory",
+            "direct",
             "limits",
             "audit",
             "edge",

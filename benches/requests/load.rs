@@ -105,6 +105,7 @@ fn lua(work: &Work, tenants: &[Tenant], token: &str) -> String {
     let filled = |text: &str| {
         text.replace("{customer}", "]] .. customer .. [[")
             .replace("{id}", "]] .. id .. [[")
+            .replace("{page}", "]] .. (1 + id % 10) .. [[")
     };
     let _ = write!(
         script,

@@ -2,13 +2,14 @@
 //!
 //! `cargo bench --bench requests` starts a server with a Postgres of its own and measures both in
 //! turn, so that a machine that is busy with something else slows both. Needs `wrk`. Arguments:
-//! `--rounds`, `--seconds` of each measurement, `--tenants`, `--clients`, `--only NAME`, and
-//! `--server ARGUMENT` for the server's own.
+//! `--rounds`, `--seconds` of each measurement, `--tenants`, `--clients`, `--only NAME`,
+//! `--server ARGUMENT` for the server's own, and `--cost` for what dear requests take.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 #[path = "../../tests/harness/client.rs"]
 #[allow(dead_code)]
 mod client;
+mod cost;
 mod load;
 mod stage;
 mod work;
@@ -37,6 +38,9 @@ struct Arguments {
     /// Further argument of the server
     #[arg(long)]
     server: Vec<String>,
+    /// Time and memory of dear requests instead
+    #[arg(long)]
+    cost: bool,
     /// What `cargo bench` adds
     #[arg(long, hide = true)]
     bench: bool,
@@ -54,7 +58,16 @@ struct Row {
 #[tokio::main]
 async fn main() {
     let arguments = Arguments::parse();
-    let stage = Stage::set(arguments.tenants.max(1), &arguments.server).await;
+    let tenants = if arguments.cost {
+        1
+    } else {
+        arguments.tenants.max(1)
+    };
+    let stage = Stage::set(tenants, &arguments.server).await;
+    if arguments.cost {
+        cost::report(&stage, arguments.seconds).await;
+        return;
+    }
     println!(
         "PostgreSQL {}, {} cores, {} clients, {} rounds of {} s; server {}\n",
         stage.postgres,

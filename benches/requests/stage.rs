@@ -142,7 +142,12 @@ impl Stage {
 
     /// Memory that the server holds, in MB.
     pub fn memory(&self) -> f64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.server.id())).unwrap();
+        Self::memory_of(self.server.id())
+    }
+
+    /// The same by the server's process id.
+    pub fn memory_of(pid: u32) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmRSS:"));
         let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
         kilobytes.unwrap_or_default() / 1024.0

@@ -6,7 +6,7 @@ pub struct Work {
     /// The share of `pgbench`'s rate that is aimed at.
     pub goal: Option<f64>,
     pub method: &'static str,
-    /// With `{id}` for the key of a row.
+    /// With `{id}` for the key of a row, `{page}` for a number up to ten.
     pub path: &'static str,
     /// The same, and `{customer}` for the key of a customer.
     pub body: &'static str,

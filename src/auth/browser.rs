@@ -9,7 +9,10 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::{directory::tenant, problem::{Kind, Problem}};
+use crate::{
+    directory::tenant,
+    problem::{Kind, Problem},
+};
 
 use super::{
     Auth,
@@ -148,14 +151,6 @@ impl Auth {
     /// `service-unavailable` if the platform's database is out of reach.
     pub async fn leave(&self, browser: &Browser) -> Result<(), Problem> {
         session::revoke(&self.db, &browser.family, Utc::now()).await
-    }
-
-    /// Ends all sessions of whoever is signed in at a browser, on every device.
-    ///
-    /// # Errors
-    /// `service-unavailable` if the platform's database is out of reach.
-    pub async fn leave_everywhere(&self, browser: &Browser) -> Result<u64, Problem> {
-        session::revoke_all(&self.db, &browser.who, Utc::now()).await
     }
 
     async fn enter(&self, who: Who) -> Result<(String, Who), Problem> {

@@ -155,6 +155,14 @@ impl Auth {
         session::revoke(&self.db, &caller.family, Utc::now()).await
     }
 
+    /// Ends all sessions of somebody, on every device, and says how many there were.
+    ///
+    /// # Errors
+    /// `service-unavailable` if the platform's database is out of reach.
+    pub async fn sign_out_everywhere(&self, who: &Who) -> Result<u64, Problem> {
+        session::revoke_all(&self.db, who, Utc::now()).await
+    }
+
     /// The user's row behind a caller who is one.
     ///
     /// # Errors
@@ -266,11 +274,7 @@ impl Auth {
 /// `tenant-provisioning` while it is being made, `service-unavailable` if that failed.
 pub fn usable(tenant: &tenant::Model) -> Result<Identity, Problem> {
     match tenant.status {
-        tenant::Status::Ready => Ok(Identity {
-            role: tenant.role.clone(),
-            schema: tenant.schema.clone(),
-            read_only: false,
-        }),
+        tenant::Status::Ready => Ok(tenant.identity()),
         tenant::Status::Provisioning => {
             Err(Problem::new(Kind::TenantProvisioning).header("retry-after", "1"))
         }

@@ -251,6 +251,20 @@ impl AuthApi {
         Ok(Json(SignedOut { signed_out: true }))
     }
 
+    /// Sign out everywhere
+    ///
+    /// Closes all sessions of whoever is signed in, on every device: refresh tokens are worthless
+    /// at once, access tokens within five minutes.
+    #[oai(path = "/logout/everywhere", method = "post")]
+    async fn logout_everywhere(
+        &self,
+        auth: Data<&Arc<Auth>>,
+        signed_in: SignedIn,
+    ) -> Result<Json<SignedOut>, Problem> {
+        auth.sign_out_everywhere(&signed_in.0.who).await?;
+        Ok(Json(SignedOut { signed_out: true }))
+    }
+
     /// Who is signed in
     #[oai(path = "/me", method = "get")]
     async fn me(&self, auth: Data<&Arc<Auth>>, signed_in: SignedIn) -> Result<Json<Me>, Problem> {

@@ -5,8 +5,10 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter,
-    entity::prelude::*, sea_query::{Expr, ExprTrait},
+    ActiveValue::Set,
+    ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter,
+    entity::prelude::*,
+    sea_query::{Expr, ExprTrait},
 };
 
 use crate::problem::{Kind, Problem};

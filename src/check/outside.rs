@@ -13,7 +13,7 @@ use super::{
 };
 
 /// All of this file's.
-pub const ESCAPES: [Escape; 6] = [
+pub const ESCAPES: [Escape; 7] = [
     Escape {
         name: "platform database",
         what: "log in to the database of the accounts",
@@ -30,6 +30,12 @@ pub const ESCAPES: [Escape; 6] = [
         name: "another tenant over HTTP",
         what: "reach another tenant with one's own credentials, or another schema by a resource's name",
         how: How::Probe(|stage| Box::pin(over_http(stage))),
+        excuse: None,
+    },
+    Escape {
+        name: "another tenant's replies",
+        what: "read or forge what the replay ledger keeps for another tenant",
+        how: How::Probe(|stage| Box::pin(replies(stage))),
         excuse: None,
     },
     Escape {
@@ -80,6 +86,41 @@ async fn logs_in(stage: &Stage<'_>, databases: &[&'static str]) -> anyhow::Resul
         {
             against.push(format!("logged in to {database}"));
         }
+    }
+    Ok(verdict(against))
+}
+
+/// Both claim the same key, the attacker with operators of its own in its search path.
+async fn replies(stage: &Stage<'_>) -> anyhow::Result<Verdict> {
+    const CLAIM: &str = "select pg_catalog.encode(answer, 'escape')
+        from _sandlot.claim(1::int2, pg_catalog.sha256('check'), pg_catalog.sha256('check'))";
+    let store = |answer: &str| {
+        format!("{CLAIM}; select _sandlot.store(1::int2, pg_catalog.sha256('check'), '{answer}')")
+    };
+    let hijack = stage.fill(
+        "create function {mine}.check_same(name, name) returns bool language sql immutable as 'select true';
+         create operator {mine}.= (leftarg = name, rightarg = name, function = {mine}.check_same);",
+    );
+    let theirs = stage.entrance.session(&stage.victim.identity, None).await?;
+    theirs.work(&store(&stage.secret)).await?;
+    let mine = stage.attack().await?;
+    mine.work(&hijack).await?;
+    let mut against = Vec::new();
+    let path = stage.fill("set local search_path = {mine}, pg_catalog; ");
+    for sql in [
+        format!("{path}{CLAIM}"),
+        store("forged"),
+        format!("{path}{}", CLAIM.replace("'check')", "'another')")),
+    ] {
+        if let Ok(given) = mine.work(&sql).await
+            && given.iter().any(|value| value.contains(&stage.secret))
+        {
+            against.push("the victim's answer was given to the attacker".to_owned());
+        }
+    }
+    let kept = theirs.work(CLAIM).await?;
+    if !kept.iter().any(|value| value.contains(&stage.secret)) {
+        against.push(format!("the victim's answer has become {kept:?}"));
     }
     Ok(verdict(against))
 }

@@ -131,6 +131,7 @@ impl<'a> Stage<'a> {
             text.replace(name, value)
         });
         text = text.replace("{platform}", platform);
+        text = text.replace("{ledger}", &format!("{platform}_ledger"));
         text.replace("{owner}", &format!("{platform}_owner"))
     }
 }

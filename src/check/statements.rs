@@ -18,7 +18,7 @@ const fn refused(
 }
 
 /// All of this file's.
-pub const ESCAPES: [Escape; 20] = [
+pub const ESCAPES: [Escape; 21] = [
     Escape {
         name: "role switch in text",
         what: "become another role by a statement, and read its rows",
@@ -340,6 +340,33 @@ pub const ESCAPES: [Escape; 20] = [
         &[
             "select pg_terminate_backend(pid) from pg_stat_activity where usename = '{platform}'",
             "select pg_cancel_backend(pid) from pg_stat_activity where usename = '{platform}'",
+        ],
+    ),
+    refused(
+        "the replay ledger",
+        "read, change or fill what the platform remembers of writes, or act as the role that keeps it",
+        None,
+        &[
+            "select * from _sandlot.replies",
+            "select answer from _sandlot.replies where role = '{victim_role}'",
+            "insert into _sandlot.replies (role, space, key) values ('{victim_role}', 1, 'x')",
+            "update _sandlot.replies set answer = null where role = '{victim_role}'",
+            "delete from _sandlot.replies",
+            "truncate _sandlot.replies",
+            "alter table _sandlot.replies disable row level security",
+            "create trigger check_t before insert on _sandlot.replies execute function check_steal()",
+            "create table _sandlot.check_t (i int)",
+            "create function _sandlot.claim(int) returns int language sql as 'select 1'",
+            "alter function _sandlot.claim(int2, bytea, bytea) security invoker",
+            "alter function _sandlot.store(int2, bytea, bytea) set search_path = {mine}",
+            "drop function _sandlot.claim(int2, bytea, bytea)",
+            "set role {ledger}",
+            "grant {ledger} to {me}",
+            "select _sandlot.claim(1::int2, 'short', 'short')",
+            "select _sandlot.claim(3::int2, sha256('k'), sha256('r'))",
+            "select _sandlot.store(1::int2, sha256('never claimed'), 'x')",
+            "select * from _sandlot.template",
+            "select * from _sandlot.copies",
         ],
     ),
     Escape {

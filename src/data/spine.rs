@@ -280,11 +280,12 @@ impl Spine {
 }
 
 impl Plan {
-    /// Whether running it may call what the tenant wrote: a view, a trigger.
+    /// Whether running it may call what the tenant wrote: a view, a trigger, a policy, a default.
     pub(super) fn runs_tenants_code(&self) -> bool {
         let table = &self.catalog.tables[self.table];
-        table.kind.is_view()
-            || (table.triggers && !matches!(self.step, Step::Read(_) | Step::Summarize(_)))
+        let writes = !matches!(self.step, Step::Read(_) | Step::Summarize(_));
+        // Any table may be read along with this one.
+        (writes && table.code_on_write) || self.catalog.code_on_read(self.table)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The platform's table `tenants`.
 
 use sea_orm::entity::prelude::*;
+use tenants::Identity;
 
 use crate::problem::{Kind, Problem};
 
@@ -66,6 +67,15 @@ pub struct Model {
 }
 
 impl Model {
+    /// How connections to its schema log in, whatever its status.
+    pub fn identity(&self) -> Identity {
+        Identity {
+            role: self.role.clone(),
+            schema: self.schema.clone(),
+            read_only: false,
+        }
+    }
+
     /// Refuses what would make the tenant larger when it is too large.
     ///
     /// # Errors

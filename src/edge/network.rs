@@ -59,6 +59,16 @@ impl FromStr for Network {
 #[derive(Clone, Debug, Default)]
 pub struct Proxies(Vec<Network>);
 
+impl FromStr for Proxies {
+    type Err = String;
+
+    /// Networks by commas; empty for none.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split(',').filter(|part| !part.trim().is_empty());
+        parts.map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
+}
+
 /// Who a request comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Origin {
@@ -69,9 +79,9 @@ pub struct Origin {
 }
 
 impl Proxies {
-    /// Believes the proxies in these networks and nobody else.
-    pub fn new(trusted: Vec<Network>) -> Self {
-        Self(trusted)
+    /// Whether none is believed.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Whether an address is a proxy that is believed.
@@ -130,7 +140,7 @@ mod tests {
     }
 
     fn origin(peer: &str, lines: &[(&'static str, &str)]) -> Origin {
-        let proxies = Proxies::new(vec![network("10.0.0.0/8"), network("2001:db8:f::/48")]);
+        let proxies: Proxies = "10.0.0.0/8, 2001:db8:f::/48,".parse().unwrap();
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(*name, value.parse().unwrap());

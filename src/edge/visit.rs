@@ -21,6 +21,8 @@ pub struct Visit(Arc<Inner>);
 struct Inner {
     limits: Arc<Limits>,
     address: IpAddr,
+    /// Whether nothing is drawn from any limit.
+    free: bool,
     seen: Mutex<Seen>,
 }
 
@@ -41,6 +43,18 @@ impl Visit {
         Self(Arc::new(Inner {
             limits,
             address,
+            free: false,
+            seen: Mutex::default(),
+        }))
+    }
+
+    /// A record for what the server itself looks up to answer the request: the request has been
+    /// drawn, and what it takes to answer it is not drawn again.
+    pub fn inside(&self) -> Self {
+        Self(Arc::new(Inner {
+            limits: Arc::clone(&self.0.limits),
+            address: self.0.address,
+            free: true,
             seen: Mutex::default(),
         }))
     }
@@ -61,6 +75,12 @@ impl Visit {
     /// What is known by now.
     pub fn seen(&self) -> Seen {
         self.0.seen.lock().clone()
+    }
+
+    /// Whether a limit refused the request.
+    pub fn is_refused(&self) -> bool {
+        let seen = self.0.seen.lock();
+        seen.drawn.iter().any(|drawn| !drawn.granted)
     }
 
     /// Notes the tenant that the request is about.
@@ -108,6 +128,9 @@ impl Visit {
     }
 
     async fn draw(&self, key: Key, quota: u32, cost: u32) -> Result<(), Problem> {
+        if self.0.free {
+            return Ok(());
+        }
         let Some(drawn) = self.0.limits.draw(key, quota, cost).await? else {
             return Ok(());
         };
@@ -192,6 +215,17 @@ mod tests {
         assert_eq!(refused.kind, Kind::TooManyRequests);
         // Nothing was drawn from the address for what the caller may not do.
         assert_eq!(left(&visit), [("address", 40), ("caller", 20)]);
+    }
+
+    #[tokio::test]
+    async fn what_the_server_asks_itself_is_not_drawn_again() {
+        let visit = visit(10, 1);
+        visit.admit("user:1:1".into(), None).await.unwrap();
+        for _ in 0..3 {
+            visit.inside().admit("user:1:1".into(), None).await.unwrap();
+        }
+        visit.admit("user:1:1".into(), None).await.unwrap_err();
+        assert_eq!(left(&visit), [("caller", 0)]);
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ const FORMAT: &str = "https://schema.getpostman.com/json/collection/v2.1.0/colle
 /// Finds the id that a request needs, and signs it if there is a secret.
 const BEFORE: &str = include_str!("before.js");
 
-/// Remembers ids for the requests that follow, and checks answers.
+/// Checks answers.
 const AFTER: &str = include_str!("after.js");
 
 /// The collection; `api_key` is that of a caller who signed in and needs one.
@@ -109,7 +109,11 @@ impl Writer {
         }
         if resource.creates {
             let body = schema::example(resource);
-            items.push(self.request("Create", "POST", &resource.path, Vec::new(), Some(body)));
+            let mut create = self.request("Create", "POST", &resource.path, Vec::new(), Some(body));
+            if resource.keyed() {
+                create.put("event", list![event("test", &remember_made(resource))]);
+            }
+            items.push(create);
         }
         if resource.updates {
             for (name, method) in [("Replace", "PUT"), ("Update", "PATCH")] {
@@ -415,6 +419,15 @@ fn remember(resource: &Resource<'_>) -> String {
          if (rows.length) pm.collectionVariables.set({}, {}.map((part) => encodeURIComponent(rows[0][part])).join(','));",
         Node::from(format!("listed {}", resource.path)).json(),
         key.json(),
+    )
+}
+
+/// Remembers the row that was made, for the requests that change it and take it away.
+fn remember_made(resource: &Resource<'_>) -> String {
+    format!(
+        "const made = pm.response.code === 201 && pm.response.headers.get('Location');\n\
+         if (made) pm.collectionVariables.set({}, made.split('/').pop());",
+        Node::from(format!("made {}", resource.path)).json(),
     )
 }
 

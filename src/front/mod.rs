@@ -35,12 +35,18 @@ struct Instructions {
 
 /// What can be tried in the page: words and address.
 const TRIES: [(&str, &str); 5] = [
-    ("The newest invoices", "/api/v1/invoices?sort=-date&per_page=3"),
+    (
+        "The newest invoices",
+        "/api/v1/invoices?sort=-date&per_page=3",
+    ),
     (
         "Open ones above 10,000, with their clients",
         "/api/v1/invoices?filter[status]=1&filter[total.gte]=10000&include=client&per_page=2",
     ),
-    ("Search", "/api/v1/clients?q=software&fields=id,company,city&per_page=5"),
+    (
+        "Search",
+        "/api/v1/clients?q=software&fields=id,name,city&per_page=5",
+    ),
     (
         "A report, month by month",
         "/api/v1/reports/invoices/aggregate?measure=total&aggregation=sum&period=yearly",
@@ -99,17 +105,41 @@ async fn shown(request: &Request, template: &impl Template) -> Result<Response> 
 fn codes() -> Vec<(u16, &'static str)> {
     let mut codes = vec![
         (200, "Everything is in order."),
-        (201, "A row, a token, a copy was made; `Location` says where it is."),
+        (
+            201,
+            "A row, a token, a copy was made; `Location` says where it is.",
+        ),
     ];
     for (status, words) in [
-        (400, "What was sent is not valid. Only the columns or parameters at fault are in `errors`."),
+        (
+            400,
+            "What was sent is not valid. Only the columns or parameters at fault are in `errors`.",
+        ),
         (401, "The credential is missing, expired or not valid."),
-        (403, "The credential does not allow this. The template can be read by everybody and written by nobody."),
-        (404, "There is nothing under this address, or nothing that you may see."),
-        (422, "A rule of the table refused the row; `errors` names the columns."),
-        (429, "A limit was reached; `Retry-After` says how long to wait."),
-        (500, "The server failed. Tell its operator the `X-Request-Id`."),
-        (502, "The request took longer than 60 seconds and was cancelled."),
+        (
+            403,
+            "The credential does not allow this. The template can be read by everybody and written by nobody.",
+        ),
+        (
+            404,
+            "There is nothing under this address, or nothing that you may see.",
+        ),
+        (
+            422,
+            "A rule of the table refused the row; `errors` names the columns.",
+        ),
+        (
+            429,
+            "A limit was reached; `Retry-After` says how long to wait.",
+        ),
+        (
+            500,
+            "The server failed. Tell its operator the `X-Request-Id`.",
+        ),
+        (
+            502,
+            "The request took longer than 60 seconds and was cancelled.",
+        ),
         (503, "A part of the server is out of reach for the moment."),
     ] {
         // A code that no problem has is not told of.

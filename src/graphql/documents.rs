@@ -74,7 +74,7 @@ mod tests {
         let schema = Schema::parse_and_validate("type Query { a: Int }", "s").unwrap();
         let document = ExecutableDocument::parse_and_validate(&schema, "{ a }", "d").unwrap();
         let (documents, document) = (Documents::default(), Arc::new(document));
-        let text = |n: usize| format!("{{ a }} #{n:04090}");
+        let text = |n: usize| format!("{{ a }} #{n:04089}");
         for n in 0..KEPT / LONGEST {
             documents.put(&text(n), &document);
         }

@@ -3,41 +3,53 @@
 //! A call goes through all that a call from outside goes through behind the edge, with an access
 //! token and an `Api-Key` like any other, so the panel can do nothing that the API can't.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
+use chrono::Utc;
 use poem::{
     Body, Endpoint as _, Request, RequestParts, Response,
     endpoint::DynEndpoint,
-    http::{HeaderMap, Method, header, uri::Scheme},
+    http::{HeaderMap, Method, Uri, header, uri::Scheme},
 };
 use serde::de::DeserializeOwned;
 
 use crate::{
-    edge::{Sent, render, request_id::RequestId},
+    audit::{Audit, Entry, redact},
+    edge::{Sent, render, request_id::RequestId, visit::Visit},
     problem::{Kind, Problem},
 };
 
 /// All routes of the API.
 pub type Routes = Arc<dyn DynEndpoint<Output = Response>>;
 
+/// What the panel calls, and where it is written down.
+pub struct Line {
+    /// All routes of the API.
+    pub routes: Routes,
+    /// The log of calls.
+    pub audit: Arc<Audit>,
+}
+
 /// Calls the API for one request to the panel.
 #[derive(Clone, Copy)]
 pub struct Api<'a> {
-    routes: &'a Routes,
+    line: &'a Line,
     /// In whose place the panel calls.
     from: &'a Request,
+    /// What the calls draw from limits.
+    visit: &'a Visit,
     /// An access token.
     access: &'a str,
     /// The tenant.
     key: &'a str,
+    /// Whether what is done goes into the log.
+    noted: bool,
 }
 
 /// What came back, if it was no problem.
 #[derive(Debug)]
 pub struct Reply {
-    /// Status code.
-    pub status: u16,
     /// Headers.
     pub headers: HeaderMap,
     /// The body.
@@ -57,12 +69,28 @@ impl Reply {
 
 impl<'a> Api<'a> {
     /// Calls with an access token, on the tenant of a key; either may be empty.
-    pub fn new(routes: &'a Routes, from: &'a Request, access: &'a str, key: &'a str) -> Self {
+    pub fn new(
+        line: &'a Line,
+        from: &'a Request,
+        visit: &'a Visit,
+        access: &'a str,
+        key: &'a str,
+    ) -> Self {
         Self {
-            routes,
+            line,
             from,
+            visit,
             access,
             key,
+            noted: true,
+        }
+    }
+
+    /// The same for what only looks things up, whatever method that takes.
+    pub fn unnoted(self) -> Self {
+        Self {
+            noted: false,
+            ..self
         }
     }
 
@@ -113,6 +141,7 @@ impl<'a> Api<'a> {
             request = request.header(*name, *value);
         }
         let (parts, ()) = request.body(()).map_err(fault)?.into_parts();
+        let (method, uri, began) = (parts.method.clone(), parts.uri.clone(), Instant::now());
         let parts = RequestParts::from((
             parts,
             self.from.local_addr().clone(),
@@ -122,19 +151,54 @@ impl<'a> Api<'a> {
         let sent = Sent::new(body.clone());
         let mut request = Request::from_parts(parts, Body::from_bytes(body));
         request.set_data(sent);
+        request.set_data(self.visit.clone());
         if let Some(id) = self.from.data::<RequestId>() {
             request.set_data(id.clone());
         }
-        let response = self.routes.call(request).await.map_err(render::problem)?;
+        let outcome = self
+            .line
+            .routes
+            .call(request)
+            .await
+            .map_err(render::problem);
+        // What a page looks up is not worth a line; what it does is, as if it came from outside.
+        if self.noted && method != Method::GET {
+            let status = match &outcome {
+                Ok(response) => response.status().as_u16(),
+                Err(problem) => problem.kind.status(),
+            };
+            self.record(&method, &uri, status, began);
+        }
+        let response = outcome?;
         let (parts, body) = response.into_parts();
         let body = body
             .into_bytes()
             .await
             .map_err(|error| Problem::new(Kind::InternalError).because(error))?;
         Ok(Reply {
-            status: parts.status.as_u16(),
             headers: parts.headers,
             body,
         })
+    }
+
+    fn record(&self, method: &Method, uri: &Uri, status: u16, began: Instant) {
+        let (audit, seen) = (&self.line.audit, self.visit.seen());
+        if !audit.is_on() {
+            return;
+        }
+        let elapsed = began.elapsed();
+        let id = self.from.data::<RequestId>();
+        audit.record(Entry {
+            at: Utc::now() - elapsed,
+            tenant_id: seen.tenant,
+            caller: seen.caller,
+            method: method.to_string(),
+            path: redact::path(uri.path()),
+            query: uri.query().map(redact::query),
+            status,
+            ms: elapsed.as_secs_f64() * 1e3,
+            address: self.visit.address(),
+            request_id: id.map(ToString::to_string).unwrap_or_default(),
+        });
     }
 }

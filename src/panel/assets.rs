@@ -42,6 +42,21 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
             include_bytes!("assets/htmx.min.js"),
         ),
         (
+            "docs.css",
+            "text/css; charset=utf-8",
+            include_bytes!("assets/docs.css"),
+        ),
+        (
+            "docs.js",
+            "text/javascript; charset=utf-8",
+            include_bytes!("assets/docs.js"),
+        ),
+        (
+            "try.js",
+            "text/javascript; charset=utf-8",
+            include_bytes!("assets/try.js"),
+        ),
+        (
             "icon.svg",
             "image/svg+xml",
             include_bytes!("assets/icon.svg"),

@@ -163,12 +163,16 @@ mod tests {
 
     #[test]
     fn rows_keep_their_order_and_their_digits() {
-        let row: Row =
-            serde_json::from_str(r#"{"z":12345678901234567890.10,"a":"x\"y","n":null,"j":{"b": 1}}"#)
-                .unwrap();
+        let row: Row = serde_json::from_str(
+            r#"{"z":12345678901234567890.10,"a":"x\"y","n":null,"j":{"b": 1}}"#,
+        )
+        .unwrap();
         let names: Vec<&str> = row.0.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["z", "a", "n", "j"]);
-        assert_eq!(row.cell("z"), Cell::Number("12345678901234567890.10".into()));
+        assert_eq!(
+            row.cell("z"),
+            Cell::Number("12345678901234567890.10".into())
+        );
         assert_eq!(row.cell("a").text(), "x\"y");
         assert_eq!(row.cell("j"), Cell::Json("{\"b\": 1}".into()));
         assert_eq!(row.cell("nothing"), Cell::Null);

@@ -70,7 +70,9 @@ pub fn read(text: &str) -> Result<Vec<Record>, String> {
         }
     }
     if open {
-        return Err(format!("The quote that opens in line {start} is not closed."));
+        return Err(format!(
+            "The quote that opens in line {start} is not closed."
+        ));
     }
     fields.push(field);
     push(&mut records, start, fields);

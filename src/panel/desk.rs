@@ -10,6 +10,7 @@ use crate::{
         caller::Role,
     },
     directory::tenant,
+    edge::visit::Visit,
     listing::words::encode,
     problem::{Kind, Problem},
 };
@@ -18,9 +19,9 @@ use super::{
     Ask,
     api::Api,
     cells::grouped,
-    data, home,
+    data, graphql, home, logs,
     page::{self, Entry, Head, Shell},
-    tables,
+    reports, sandbox, sql, structure, tables, tokens, users,
 };
 
 /// Whoever is signed in, at work in one tenant.
@@ -33,6 +34,8 @@ pub struct Desk<'a> {
     pub pass: &'a Pass,
     /// Where they work.
     pub tenant: tenant::Model,
+    /// What the page's own look-ups are noted in.
+    inside: Visit,
 }
 
 impl<'a> Desk<'a> {
@@ -48,6 +51,7 @@ impl<'a> Desk<'a> {
             browser,
             pass,
             tenant,
+            inside: ask.visit.inside(),
         }
     }
 
@@ -67,6 +71,24 @@ impl<'a> Desk<'a> {
             (false, ["counts"]) => self.counts().await,
             (false, ["token"]) => self.token(),
             (_, ["data", rest @ ..]) => data::answer(self, changes, rest).await,
+            (_, ["structure", rest @ ..]) => structure::answer(self, changes, rest).await,
+            (false, ["sql"]) => sql::show(self).await,
+            (true, ["sql"]) => sql::run(self).await,
+            (false, ["graphql"]) => graphql::show(self).await,
+            (true, ["graphql"]) => graphql::run(self).await,
+            (false, ["reports"]) => reports::all(self).await,
+            (false, ["reports", "new"]) => reports::blank(self).await,
+            (true, ["reports", "new"]) => reports::publish(self).await,
+            (false, ["reports", slug]) => reports::show(self, slug).await,
+            (true, ["reports", slug]) => reports::change(self, slug).await,
+            (false, ["reports", slug, "frame"]) => reports::frame(self, slug).await,
+            (false, ["tokens"]) => tokens::show(self).await,
+            (true, ["tokens"]) => tokens::change(self).await,
+            (false, ["users"]) => users::show(self).await,
+            (true, ["users"]) => users::change(self).await,
+            (false, ["logs"]) => logs::show(self).await,
+            (false, ["sandbox"]) => sandbox::show(self).await,
+            (true, ["sandbox"]) => sandbox::change(self).await,
             _ => Err(Kind::NotFound.into()),
         }
     }
@@ -81,8 +103,21 @@ impl<'a> Desk<'a> {
         format!("{}/data/{}", self.base(), encode(table))
     }
 
-    /// The API, called in the name of whoever is signed in.
+    /// The API, called in the name of whoever is signed in. The request for the page has been
+    /// drawn from their limit; what the page takes is not drawn again.
     pub fn api(&self) -> Api<'_> {
+        let (access, key) = (&self.pass.access, &self.tenant.api_key);
+        Api::new(
+            &self.ask.panel.line,
+            self.ask.request,
+            &self.inside,
+            access,
+            key,
+        )
+    }
+
+    /// The same for what may cost as much as many calls, and is drawn as such.
+    pub fn drawn_api(&self) -> Api<'_> {
         self.ask.api(&self.pass.access, &self.tenant.api_key)
     }
 

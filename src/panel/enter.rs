@@ -11,6 +11,7 @@ use crate::{
         caller::Who,
     },
     directory::tenant,
+    limits::Policy,
     problem::{FieldErrors, Kind, Problem},
 };
 
@@ -42,7 +43,6 @@ struct RegisterPage {
 struct TenantsPage {
     shell: Shell,
     tenants: Vec<Own>,
-    email: String,
 }
 
 #[derive(Deserialize)]
@@ -82,6 +82,7 @@ pub fn login_page(ask: &Ask<'_>, browser: Option<&Browser>) -> Result<Response, 
 
 /// `POST /login`: as an account, or with an `Api-Key` as a user of that tenant.
 pub async fn login(ask: &Ask<'_>) -> Result<Response, Problem> {
+    ask.visit.draw_by_address(Policy::SignIn).await?;
     let form = ask.form();
     let email = form.text("email");
     let password = form.get("password").unwrap_or_default().to_owned();
@@ -189,15 +190,15 @@ pub async fn register(ask: &Ask<'_>) -> Result<Response, Problem> {
 }
 
 /// `GET /panel`: the copies of an account; the one copy of a user.
-pub async fn tenants(
-    ask: &Ask<'_>,
-    browser: &Browser,
-    pass: &Pass,
-) -> Result<Response, Problem> {
+pub async fn tenants(ask: &Ask<'_>, browser: &Browser, pass: &Pass) -> Result<Response, Problem> {
     if let Who::User { tenant, .. } = &browser.who {
         return Ok(page::to(ask.request, &format!("/panel/{tenant}")));
     }
-    let all: Tenants = ask.api(&pass.access, "").get("/api/tenants").await?.json()?;
+    let all: Tenants = ask
+        .api(&pass.access, "")
+        .get("/api/tenants")
+        .await?
+        .json()?;
     let mut tenants = all.data;
     tenants.retain(|own| own.status != tenant::Status::Deleting.as_str());
     if let ([only], None) = (tenants.as_slice(), ask.query.get("all")) {
@@ -206,11 +207,7 @@ pub async fn tenants(
     let mut shell = ask.shell("Your copies");
     shell.csrf.clone_from(&browser.csrf);
     shell.email.clone_from(&pass.email);
-    page::page(&TenantsPage {
-        shell,
-        tenants,
-        email: pass.email.clone(),
-    })
+    page::page(&TenantsPage { shell, tenants })
 }
 
 /// `POST /logout`, `POST /logout/everywhere`
@@ -220,7 +217,7 @@ pub async fn logout(
     everywhere: bool,
 ) -> Result<Response, Problem> {
     if everywhere {
-        ask.panel.auth.leave_everywhere(browser).await?;
+        ask.panel.auth.sign_out_everywhere(&browser.who).await?;
     } else {
         ask.panel.auth.leave(browser).await?;
     }
@@ -268,8 +265,18 @@ mod tests {
 
     #[test]
     fn signing_in_leads_to_own_pages_alone() {
-        assert_eq!(next("/panel/7/data/clients?q=a"), "/panel/7/data/clients?q=a");
-        for bad in ["", "//evil.example", "https://evil.example", "/panel\\x", "/panelx", "/api"] {
+        assert_eq!(
+            next("/panel/7/data/clients?q=a"),
+            "/panel/7/data/clients?q=a"
+        );
+        for bad in [
+            "",
+            "//evil.example",
+            "https://evil.example",
+            "/panel\\x",
+            "/panelx",
+            "/api",
+        ] {
             assert_eq!(next(bad), "/panel", "{bad}");
         }
     }

@@ -10,12 +10,14 @@ use moka::future::Cache;
 use poem::{Endpoint, Request, Response, Result, http::Method};
 
 use crate::{
+    audit::Audit,
     auth::{
         Auth,
         browser::{Browser, Pass},
         caller::Who,
     },
     directory::tenant,
+    edge::visit::Visit,
     listing::words::{decode, encode},
     problem::{Kind, Problem},
 };
@@ -28,12 +30,21 @@ mod csv;
 mod data;
 mod desk;
 mod enter;
+mod graphql;
 mod home;
+mod logs;
 pub mod page;
 pub mod query;
+mod reports;
+mod sandbox;
+pub mod signed;
+mod sql;
+mod structure;
 mod tables;
+mod tokens;
+mod users;
 
-use api::{Api, Routes};
+use api::{Api, Line, Routes};
 use desk::Desk;
 use page::Shell;
 use query::Pairs;
@@ -43,7 +54,7 @@ const PASS: Duration = Duration::from_secs(200);
 
 /// The endpoint of all pages under `/panel`, `/login`, `/register`, and of the files they load.
 pub struct Panel {
-    routes: Routes,
+    line: Line,
     auth: Arc<Auth>,
     public_url: String,
     passes: Cache<String, Pass>,
@@ -53,6 +64,7 @@ pub struct Panel {
 struct Ask<'a> {
     panel: &'a Panel,
     request: &'a Request,
+    visit: &'a Visit,
     method: Method,
     /// The parts of the path, decoded.
     path: Vec<String>,
@@ -62,9 +74,11 @@ struct Ask<'a> {
 
 impl Panel {
     /// Pages over the API's routes, for a server that people reach at `public_url`.
-    pub fn new(routes: Routes, auth: Arc<Auth>, public_url: &str) -> Self {
+    ///
+    /// What they do is written to `audit`, like calls from outside.
+    pub fn new(routes: Routes, auth: Arc<Auth>, audit: Arc<Audit>, public_url: &str) -> Self {
         Self {
-            routes,
+            line: Line { routes, audit },
             auth,
             public_url: public_url.to_owned(),
             passes: Cache::builder()
@@ -136,6 +150,7 @@ impl<'a> Ask<'a> {
         Ok(Self {
             panel,
             request,
+            visit: Visit::of(request)?,
             method: request.method().clone(),
             path,
             query: Pairs::read(uri.query().unwrap_or_default()),
@@ -176,12 +191,14 @@ impl<'a> Ask<'a> {
             }
             Err(problem) => return Err(problem),
         };
+        self.visit.admit(browser.who.clone().into(), None).await?;
         match (changes, path.as_slice()) {
             (true, ["logout"]) => enter::logout(self, &browser, false).await,
             (true, ["logout", "everywhere"]) => enter::logout(self, &browser, true).await,
             (false, ["panel"]) => enter::tenants(self, &browser, &pass).await,
             (_, ["panel", tenant, rest @ ..]) => {
                 let tenant = self.tenant(&browser, tenant).await?;
+                self.visit.note_tenant(tenant.id);
                 let desk = Desk::new(self, &browser, &pass, tenant);
                 desk.answer(changes, rest).await
             }
@@ -257,8 +274,9 @@ impl<'a> Ask<'a> {
             .ok_or_else(missing)
     }
 
+    /// The API; what is called draws from limits as it would from outside.
     fn api<'b>(&'b self, access: &'b str, key: &'b str) -> Api<'b> {
-        Api::new(&self.panel.routes, self.request, access, key)
+        Api::new(&self.panel.line, self.request, self.visit, access, key)
     }
 
     /// A page's frame for somebody who is not signed in.

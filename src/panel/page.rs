@@ -107,8 +107,21 @@ impl Head {
     pub fn sections(&self) -> Vec<(&'static str, String, &'static str)> {
         let at = |name: &'static str, title| (name, format!("{}/{name}", self.base), title);
         let mut sections = vec![("home", self.base.clone(), "Overview")];
-        if self.ready {
-            sections.push(at("data", "Data"));
+        if !self.ready {
+            return sections;
+        }
+        sections.push(at("data", "Data"));
+        sections.push(at("structure", "Structure"));
+        if self.admin {
+            sections.push(at("sql", "SQL"));
+        }
+        sections.push(at("graphql", "GraphQL"));
+        if self.admin {
+            sections.push(at("reports", "Reports"));
+            sections.push(at("tokens", "Tokens"));
+            sections.push(at("users", "Users"));
+            sections.push(at("logs", "Logs"));
+            sections.push(at("sandbox", "Sandbox"));
         }
         sections
     }
@@ -117,6 +130,18 @@ impl Head {
 /// The day of an instant.
 pub fn day(instant: &str) -> &str {
     instant.get(..10).unwrap_or(instant)
+}
+
+/// The minute of an instant, in UTC.
+pub fn minute(instant: &str) -> String {
+    instant.get(..16).unwrap_or(instant).replace('T', " ")
+}
+
+/// Gives an answer one more header.
+pub fn put(response: &mut Response, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
 }
 
 #[derive(Template)]

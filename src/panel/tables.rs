@@ -15,7 +15,16 @@ use super::{
 
 /// Columns that name a row to people, best first.
 const NAMES: [&str; 10] = [
-    "name", "company", "title", "subject", "label", "number", "email", "code", "slug", "firstname",
+    "name",
+    "company",
+    "title",
+    "subject",
+    "label",
+    "number",
+    "email",
+    "code",
+    "slug",
+    "firstname",
 ];
 
 /// A table or view in the list of all.
@@ -203,6 +212,15 @@ pub async fn list(api: Api<'_>) -> Result<Vec<Listed>, Problem> {
     Ok(api.get("/api/v1/").await?.json::<Index>()?.data)
 }
 
+/// Makes the API look at the schema anew, which it does for a name that it does not know; what it
+/// knows may be half a second old, and a page that shows what was just done must not be.
+pub async fn look_again(api: Api<'_>) {
+    // No table is called so: names have 63 bytes at most.
+    let nobody = "n".repeat(64);
+    let answer = table(api, &nobody).await;
+    debug_assert!(answer.is_err(), "a table has a name of 64 bytes");
+}
+
 /// What a table or view is made of.
 ///
 /// # Errors
@@ -282,10 +300,9 @@ impl Table {
 
     /// The texts that a rule `column in (..)` allows.
     fn allowed(&self, column: &str) -> Option<Vec<String>> {
-        let check = self
-            .checks
-            .iter()
-            .find(|check| check.columns == [column] && check.definition.contains("= ANY (ARRAY["))?;
+        let check = self.checks.iter().find(|check| {
+            check.columns == [column] && check.definition.contains("= ANY (ARRAY[")
+        })?;
         let list = check.definition.split("ARRAY[").nth(1)?;
         let texts: Vec<String> = list
             .split('\'')
@@ -342,7 +359,10 @@ impl Column {
 
     /// Whether it holds text.
     pub fn is_text(&self) -> bool {
-        matches!(self.base(), "text" | "character varying" | "character" | "citext")
+        matches!(
+            self.base(),
+            "text" | "character varying" | "character" | "citext"
+        )
     }
 
     /// What the numbers of a column mean, where its comment lists them: `1 open, 2 closed`.
@@ -392,9 +412,18 @@ impl Column {
     }
 
     fn is_long(&self) -> bool {
-        ["description", "note", "content", "message", "body", "text", "address", "terms"]
-            .iter()
-            .any(|word| self.name.contains(word))
+        [
+            "description",
+            "note",
+            "content",
+            "message",
+            "body",
+            "text",
+            "address",
+            "terms",
+        ]
+        .iter()
+        .any(|word| self.name.contains(word))
     }
 
     /// The text that a form shows for a value.
@@ -420,7 +449,9 @@ impl Column {
     pub fn value(&self, text: &str, control: Control) -> Result<Value, String> {
         let trimmed = text.trim();
         match control {
-            Control::Text | Control::Lines | Control::Secret => Ok(text.replace("\r\n", "\n").into()),
+            Control::Text | Control::Lines | Control::Secret => {
+                Ok(text.replace("\r\n", "\n").into())
+            }
             _ if trimmed.is_empty() => Ok(Value::Null),
             Control::Bool => Ok(match trimmed {
                 "true" => Value::Bool(true),
@@ -441,10 +472,7 @@ impl Column {
 
 /// Whether an instant says its zone.
 fn has_zone(text: &str) -> bool {
-    text.ends_with('Z')
-        || text
-            .get(11..)
-            .is_some_and(|time| time.contains(['+', '-']))
+    text.ends_with('Z') || text.get(11..).is_some_and(|time| time.contains(['+', '-']))
 }
 
 #[cfg(test)]
@@ -462,7 +490,10 @@ mod tests {
     #[test]
     fn comments_that_list_meanings_are_read() {
         let status = column("smallint", "1 unpaid, 2 paid, 3 partially paid");
-        assert_eq!(status.meanings()[2], ("3".into(), "3 partially paid".into()));
+        assert_eq!(
+            status.meanings()[2],
+            ("3".into(), "3 partially paid".into())
+        );
         for other in ["", "12 months at most", "One of them, or 2"] {
             assert!(column("smallint", other).meanings().is_empty(), "{other}");
         }
@@ -472,13 +503,18 @@ mod tests {
     fn forms_and_values() {
         let instant = column("timestamp with time zone", "");
         let cell = Cell::Text("2023-11-10T15:12:12+00:00".into());
-        assert_eq!(instant.shown(&cell, Control::Instant), "2023-11-10T15:12:12");
+        assert_eq!(
+            instant.shown(&cell, Control::Instant),
+            "2023-11-10T15:12:12"
+        );
         assert_eq!(
             instant.value("2023-11-10T15:12", Control::Instant).unwrap(),
             "2023-11-10T15:12+00:00"
         );
         assert_eq!(
-            instant.value("2023-11-10T15:12-05:00", Control::Instant).unwrap(),
+            instant
+                .value("2023-11-10T15:12-05:00", Control::Instant)
+                .unwrap(),
             "2023-11-10T15:12-05:00"
         );
         let text = column("text", "");

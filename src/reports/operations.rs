@@ -124,6 +124,7 @@ impl ReportsApi {
         admin: TenantAdmin,
         body: Body<NewReport>,
     ) -> Result<Made, Problem> {
+        admin.tenant.may_grow()?;
         let Body(new) = body;
         let chart = new.chart.unwrap_or_else(|| Value::Object(Map::new()));
         check(&spine, &admin, &new.view, &chart).await?;
@@ -154,6 +155,7 @@ impl ReportsApi {
         id: Path<i64>,
         body: Body<Changes>,
     ) -> Result<Json<Report>, Problem> {
+        admin.tenant.may_grow()?;
         let Body(changes) = body;
         let report = records.own(admin.tenant.id, id.0).await?;
         if changes.view.is_some() || changes.chart.is_some() {

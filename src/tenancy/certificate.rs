@@ -17,7 +17,7 @@ use crate::{
     template::SCHEMA,
 };
 
-use super::{Tenancy, identity};
+use super::Tenancy;
 
 /// Signs certificates.
 pub struct Seal(SigningKey);
@@ -78,7 +78,7 @@ impl Tenancy {
         let limit = self.tenants.settings().limits.statement;
         let copy = self
             .tenants
-            .digest(&identity(tenant), SCHEMA, limit)
+            .digest(&tenant.identity(), SCHEMA, limit)
             .await
             .map_err(unreadable)?;
         let outcome = serde_json::to_value(Certificate::compare(&template, &copy))

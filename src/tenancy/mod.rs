@@ -7,7 +7,7 @@ use sea_orm::{
     ActiveValue::Set, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
     sea_query::OnConflict,
 };
-use tenants::{Access, Identity, Tenants, names};
+use tenants::{Access, Tenants, names, script};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::{
@@ -96,6 +96,11 @@ impl Tenancy {
         self.template.version()
     }
 
+    /// Whether the start loaded the template from the file of the settings.
+    pub fn template_was_loaded(&self) -> bool {
+        self.template.was_loaded()
+    }
+
     /// Takes note of a template that has just been changed.
     ///
     /// # Errors
@@ -120,7 +125,10 @@ impl Tenancy {
             let id = tenant.id;
             async move { tenancy.finish(id).await }
         });
-        let user_id = match tokio::time::timeout(PATIENCE, making).await {
+        let made = tokio::time::timeout(PATIENCE, making).await;
+        // Not before: making the next spare would take a core from whoever waits for this one.
+        self.spare_taken.notify_one();
+        let user_id = match made {
             Ok(Ok(Ok(user_id))) => user_id,
             Ok(Ok(Err(problem))) => {
                 tracing::error!(tenant = tenant.id, %problem, cause = ?problem.source, "a copy could not be made yet");
@@ -152,7 +160,7 @@ impl Tenancy {
     /// `service-unavailable` if the database is out of reach.
     pub async fn size(&self, tenant: &tenant::Model) -> Result<Option<i64>, Problem> {
         // As the tenant: measuring a table waits for whoever has locked it, which must not hold up the platform.
-        let lease = self.tenants.lease(&identity(tenant), Access::Read).await?;
+        let lease = self.tenants.lease(&tenant.identity(), Access::Read).await?;
         let measured = lease
             .run(MEASURING, lease.query_one(SIZE, &[&tenant.schema]))
             .await;
@@ -184,7 +192,6 @@ impl Tenancy {
     ) -> Result<tenant::Model, Problem> {
         let version = self.template.version();
         let spare = spares::take(db, version).await?;
-        self.spare_taken.notify_one();
         let (spare, role) = match spare {
             Some(spare) => (Some(spare.schema), spare.role),
             None => (None, names::fresh_role()),
@@ -221,11 +228,16 @@ impl Tenancy {
     }
 }
 
-/// How connections to a tenant's schema log in.
-fn identity(tenant: &tenant::Model) -> Identity {
-    Identity {
-        role: tenant.role.clone(),
-        schema: tenant.schema.clone(),
-        read_only: false,
+/// The problem that a failed copy or reset is: `theirs` where Postgres refuses what the tenant has
+/// made of its schema, `unknown` where the script itself is at a loss.
+fn refused(error: script::Error, theirs: Problem, unknown: Problem) -> Problem {
+    let error = match error {
+        script::Error::Tenants(error) => error,
+        script::Error::Postgres(error) => error.into(),
+        error => return unknown.because(error),
+    };
+    match error {
+        tenants::Error::Sql(_) => theirs.because(error),
+        error => error.into(),
     }
 }

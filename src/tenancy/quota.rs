@@ -10,7 +10,7 @@ use sea_orm::{
 
 use crate::{directory::tenant, problem::Problem};
 
-use super::{Tenancy, identity};
+use super::Tenancy;
 
 /// Between two looks at those who were active.
 const EVERY: Duration = Duration::from_secs(30);
@@ -63,7 +63,7 @@ impl Tenancy {
     async fn measure_one(&self, tenant: &tenant::Model, quota: u64) -> Result<(), Problem> {
         if tenant.over_quota {
             // It may have deleted rows, which give nothing back by themselves.
-            if let Err(error) = self.tenants.make_room(&identity(tenant)).await {
+            if let Err(error) = self.tenants.make_room(&tenant.identity()).await {
                 tracing::debug!(
                     tenant = tenant.id,
                     ?error,

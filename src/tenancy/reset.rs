@@ -11,7 +11,7 @@ use crate::{
     template::Template,
 };
 
-use super::{Tenancy, identity};
+use super::Tenancy;
 
 /// How often a reset is begun again because the template changed under it.
 const TRIES: usize = 3;
@@ -39,7 +39,7 @@ impl Tenancy {
             let outcome = self
                 .tenants
                 .reset(
-                    &identity(&tenant),
+                    &tenant.identity(),
                     &version.script,
                     &digest,
                     tables.as_deref(),
@@ -78,7 +78,7 @@ impl Tenancy {
             .ok_or(Kind::InternalError)?;
         self.tenants
             .registrant(
-                &identity(tenant),
+                &tenant.identity(),
                 &account.email,
                 account.name.as_deref(),
                 &account.password_hash,
@@ -91,21 +91,13 @@ impl Tenancy {
 
 /// What keeps a reset from being done is mostly what the tenant has made of its tables.
 fn refused(error: script::Error) -> Problem {
-    let error = match error {
-        script::Error::Tenants(error) => error,
-        script::Error::Postgres(error) => error.into(),
-        error => return Problem::new(Kind::InternalError).because(error),
-    };
-    match &error {
-        tenants::Error::Unfit(why) => {
-            let why = why.clone();
-            Problem::new(Kind::ValidationFailed)
-                .detail("These tables can't be reset by themselves.")
-                .field("tables", why)
-        }
-        tenants::Error::Sql(_) => Problem::new(Kind::UpdateFailed)
-            .detail("The tenant's own tables refuse the template's rows; reset all tables.")
-            .because(error),
-        _ => error.into(),
+    if let script::Error::Tenants(tenants::Error::Unfit(why)) = &error {
+        let why = why.clone();
+        return Problem::new(Kind::ValidationFailed)
+            .detail("These tables can't be reset by themselves.")
+            .field("tables", why);
     }
+    let theirs = Problem::new(Kind::UpdateFailed)
+        .detail("The tenant's own tables refuse the template's rows; reset all tables.");
+    super::refused(error, theirs, Kind::InternalError.into())
 }

@@ -16,7 +16,7 @@ use crate::{
     problem::{Kind, Problem},
 };
 
-use super::{Tenancy, identity};
+use super::Tenancy;
 
 /// How many snapshots a tenant may keep.
 const MOST: usize = 3;
@@ -65,12 +65,14 @@ impl Tenancy {
     /// Keeps the tenant's state of this moment under a name.
     ///
     /// # Errors
-    /// `creation-failed` if the name is taken or there are as many as a tenant may keep.
+    /// `creation-failed` if the name is taken or there are as many as a tenant may keep;
+    /// `quota-exceeded`.
     pub async fn take_snapshot(
         &self,
         tenant: &tenant::Model,
         name: String,
     ) -> Result<Model, Problem> {
+        tenant.may_grow()?;
         let lock = self.alone_with(tenant).await?;
         let kept = Entity::find()
             .filter(Column::TenantId.eq(tenant.id))
@@ -104,7 +106,7 @@ impl Tenancy {
         };
         if let Err(error) = self
             .tenants
-            .snapshot(&identity(tenant), &snapshot.schema, LIMIT)
+            .snapshot(&tenant.identity(), &snapshot.schema, LIMIT)
             .await
         {
             self.remove_snapshot(&snapshot).await?;
@@ -123,12 +125,13 @@ impl Tenancy {
     /// Brings the tenant back to a snapshot; all that it has now gives way to it, its users too.
     ///
     /// # Errors
-    /// `not-found` if the tenant has no such snapshot.
+    /// `not-found` if the tenant has no such snapshot; `quota-exceeded`.
     pub async fn restore_snapshot(&self, tenant: &tenant::Model, id: i64) -> Result<(), Problem> {
+        tenant.may_grow()?;
         let lock = self.alone_with(tenant).await?;
         let snapshot = self.snapshot(tenant, id).await?;
         self.tenants
-            .restore(&identity(tenant), &snapshot.schema, LIMIT)
+            .restore(&tenant.identity(), &snapshot.schema, LIMIT)
             .await
             .map_err(refused)?;
         self.tenants.forget_replies(&tenant.role).await?;
@@ -193,19 +196,10 @@ impl Tenancy {
 
 /// What keeps a snapshot from being made is mostly what the tenant has made of its schema.
 fn refused(error: script::Error) -> Problem {
-    match error {
-        script::Error::Tenants(error @ tenants::Error::Sql(_)) => unfit().because(error),
-        script::Error::Tenants(error) => error.into(),
-        script::Error::Postgres(error) => match tenants::Error::from(error) {
-            error @ tenants::Error::Sql(_) => unfit().because(error),
-            error => error.into(),
-        },
-        error => unfit().because(error),
-    }
-}
-
-fn unfit() -> Problem {
-    Problem::new(Kind::CreationFailed).detail(
-        "The tenant's schema can't be copied as it is: an object of its own can't be made again.",
-    )
+    let unfit = || {
+        Problem::new(Kind::CreationFailed).detail(
+            "The tenant's schema can't be copied as it is: an object of its own can't be made again.",
+        )
+    };
+    super::refused(error, unfit(), unfit())
 }

@@ -13,7 +13,7 @@ use sea_orm::{
     sea_query::{LockBehavior, LockType},
 };
 
-use tenants::Access;
+use tenants::{Access, names};
 use tokio_postgres::error::SqlState;
 
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     problem::{Kind, Problem},
 };
 
-use super::{Tenancy, identity, snapshots, spares};
+use super::{Tenancy, snapshots, spares};
 
 /// How often unfinished tenants are looked for.
 const EVERY: Duration = Duration::from_secs(5);
@@ -110,7 +110,7 @@ impl Tenancy {
         let id = self
             .tenants
             .registrant(
-                &identity(tenant),
+                &tenant.identity(),
                 &account.email,
                 account.name.as_deref(),
                 &account.password_hash,
@@ -137,7 +137,10 @@ impl Tenancy {
         // What names the schema in text is made anew under the new name, by its owner to be.
         let mending = version.script.mend(&tenant.schema);
         if !mending.is_empty() {
-            let lease = self.tenants.lease(&identity(tenant), Access::Write).await?;
+            let lease = self
+                .tenants
+                .lease(&tenant.identity(), Access::Write)
+                .await?;
             let limit = self.tenants.settings().limits.statement;
             let mend = async {
                 lease.begin().await?;
@@ -214,10 +217,10 @@ impl Tenancy {
         let of_spares = spares
             .into_iter()
             .flat_map(|spare| [spare.schema, spare.role]);
-        let of_tenants = tenants
-            .into_iter()
-            .flat_map(|tenant| [Some(tenant.schema), Some(tenant.role), tenant.spare])
-            .flatten();
+        let of_tenants = tenants.iter().flat_map(|tenant| {
+            let names = [&tenant.schema, &tenant.role].into_iter();
+            names.chain(&tenant.spare).cloned()
+        });
         let demos = Demo::names(&self.db).await?;
         let known: HashSet<String> = of_spares
             .chain(of_tenants)
@@ -225,13 +228,38 @@ impl Tenancy {
             .chain(demos)
             .collect();
         for name in there.schemas.into_iter().chain(there.roles) {
-            if !known.contains(&name) {
-                tracing::warn!(name, "removing a schema or role that no tenant owns");
-                // No schema of ours is named like a role of ours, so one of the two is not there.
-                self.tenants.remove(&name, &name).await?;
+            if known.contains(&name) {
+                continue;
             }
+            // Another server may be at a reset, which nobody's record speaks of but whose tenant is locked.
+            let lock = match self.worker(&name, &tenants).await? {
+                Some(tenant) => match self.alone_with(tenant).await {
+                    Ok(lock) => Some(lock),
+                    Err(_) => continue,
+                },
+                None => None,
+            };
+            tracing::warn!(name, "removing a schema or role that no tenant owns");
+            // No schema of ours is named like a role of ours, so one of the two is not there.
+            self.tenants.remove(&name, &name).await?;
+            drop(lock);
         }
         Ok(())
+    }
+
+    /// The tenant that a schema of a reset was made for, if it is one.
+    async fn worker<'t>(
+        &self,
+        schema: &str,
+        tenants: &'t [tenant::Model],
+    ) -> Result<Option<&'t tenant::Model>, Problem> {
+        if !names::is_reset(schema) {
+            return Ok(None);
+        }
+        let users = self.tenants.users_of(schema).await?;
+        Ok(tenants
+            .iter()
+            .find(|tenant| tenant.status == tenant::Status::Ready && users.contains(&tenant.role)))
     }
 }
 

@@ -76,6 +76,11 @@ pub fn is_snapshot(schema: &str) -> bool {
     schema.strip_prefix("snap_").is_some_and(is_noise)
 }
 
+/// Whether `schema` is one that a reset works in.
+pub fn is_reset(schema: &str) -> bool {
+    schema.strip_prefix("reset_").is_some_and(is_noise)
+}
+
 /// `name` as an SQL identifier: always quoted, so that case, keywords and quotes survive.
 pub fn quote_ident(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))

@@ -12,6 +12,7 @@ use crate::{
     mark::Mark,
     names::quote_ident,
     script::{self, Script},
+    spread::spread,
     superuser,
 };
 
@@ -59,6 +60,23 @@ impl Tenants {
         Ok(())
     }
 
+    /// Makes a schema that no tenant has held anew, without what an unfinished copy left in it.
+    ///
+    /// # Errors
+    /// As [`Tenants::make_schema`].
+    pub async fn clear_schema(&self, schema: &str, role: &str) -> Result<(), Error> {
+        let lease = self.platform().await?;
+        lease.begin().await?;
+        if schema_owner(&lease, schema).await? == Some(self.owner_role()) {
+            lease
+                .batch_execute(&format!("drop schema {} cascade", quote_ident(schema)))
+                .await?;
+        }
+        lease.commit().await?;
+        lease.finish();
+        self.make_schema(schema, role).await
+    }
+
     /// A connection of the platform that belongs to no pool, for long work on the template.
     pub async fn connection(&self) -> Result<Client, Error> {
         superuser::connect(&self.settings().platform).await
@@ -71,7 +89,10 @@ impl Tenants {
         Ok(fill)
     }
 
-    /// Makes a copy by the script in `schema`, which is fresh, and hands it over to `role`; nothing is kept before [`Fill::commit`].
+    /// Makes a copy by the script in `schema`, which is fresh, and hands it over to `role`; it is not one before [`Fill::commit`].
+    ///
+    /// Of a large copy that is not finished, tables may stay that are nobody's yet: [`Tenants::clear_schema`] before
+    /// the next try.
     ///
     /// # Errors
     /// [`script::Error::Stale`] when the template is not as it was when the script was drawn up.
@@ -82,12 +103,21 @@ impl Tenants {
         role: &str,
     ) -> Result<Fill, script::Error> {
         let fill = self.begin_fill(role).await?;
+        let split = script.split(self.settings().limits.spread_from);
+        let mut others = Vec::new();
+        if let Some(split) = split {
+            script.lock_template(&*fill.lease).await?;
+            others = spread(self, script, split, schema).await?;
+        }
         // The template is locked before the first look at anything: the rows are those of a moment
         // at which its definitions are held already.
         script.hold_template(&*fill.lease).await?;
         fill.join().await?;
-        script.fill(&*fill.lease, schema, role).await?;
-        Mark::make(&*fill.lease, schema).await?;
+        match split {
+            Some(split) => script.finish(&*fill.lease, split, schema, role).await?,
+            None => script.fill(&*fill.lease, schema, role).await?,
+        }
+        Mark::make(&*fill.lease, schema, &others).await?;
         Ok(fill)
     }
 

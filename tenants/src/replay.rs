@@ -4,7 +4,7 @@ use tokio_postgres::{Client, GenericClient, IsolationLevel};
 
 use crate::{
     roles::MAY_SET,
-    script::{Error, Script},
+    script::{Error, Script, split::Split},
 };
 
 /// Settings of a replay. Bodies are not checked, since they may name what comes later; rows keep their physical order; a
@@ -38,6 +38,19 @@ impl Script {
         self.hold_template(&tx).await?;
         self.fill(&tx, target, owner).await?;
         tx.commit().await?;
+        Ok(())
+    }
+
+    /// Makes what is left of a copy that several connections have filled, in the transaction that holds the template.
+    pub(crate) async fn finish(
+        &self,
+        tx: &impl GenericClient,
+        split: &Split,
+        target: &str,
+        owner: &str,
+    ) -> Result<(), Error> {
+        tx.batch_execute(SETTINGS).await?;
+        tx.batch_execute(&self.rest(split, target, owner)).await?;
         Ok(())
     }
 

@@ -83,6 +83,22 @@ impl Tenants {
         })
     }
 
+    /// Roles that may use a schema, other than its owner; none if there is no such schema.
+    pub async fn users_of(&self, schema: &str) -> Result<HashSet<String>, Error> {
+        let lease = self.platform().await?;
+        let rows = lease
+            .query(
+                "select distinct r.rolname::pg_catalog.text from pg_catalog.pg_namespace n
+                 cross join lateral pg_catalog.aclexplode(n.nspacl) granted
+                 join pg_catalog.pg_roles r on r.oid = granted.grantee
+                 where n.nspname = $1::pg_catalog.text and granted.grantee <> n.nspowner",
+                &[&schema],
+            )
+            .await?;
+        lease.finish();
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
     /// The same for tenants' roles and the template's reader; inside the caller's transaction.
     pub(crate) async fn make_login(&self, lease: &Lease, role: &str) -> Result<(), Error> {
         if !role_exists(lease, role).await? {

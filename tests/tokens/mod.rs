@@ -9,6 +9,7 @@ mod life;
 mod matrix;
 mod programs;
 mod reach;
+mod replayed;
 mod signed;
 
 /// A token just made, and its record.

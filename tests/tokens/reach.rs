@@ -81,8 +81,25 @@ async fn what_is_out_of_reach_is_nowhere() {
     );
     assert!(!fields("Client").contains(&"projects".to_owned()));
 
+    // The exports describe the two tables and the view, and their addresses.
+    let openapi = client.get("/api/v1/openapi.json").await.expect(200);
+    let paths = openapi.json()["paths"].as_object().unwrap().clone();
+    let heads: std::collections::BTreeSet<&str> = paths
+        .keys()
+        .map(|path| path.trim_start_matches('/').split('/').next().unwrap())
+        .collect();
+    let rest = ["auth", "graphql", "reports", "tables", ""];
+    let tables: Vec<&&str> = heads.iter().filter(|head| !rest.contains(head)).collect();
+    assert_eq!(tables, [&"clients", &"invoices", &"report_invoices"]);
+    let postman = client.get("/api/v1/postman.json").await.expect(200);
+    assert!(postman.text().contains("/invoices") && postman.text().contains("/clients"));
+
     // Other tables' names: nowhere in what is told of these two, nor in what goes wrong with them.
-    let mut texts = vec![serde_json::to_string(&types).unwrap()];
+    let mut texts = vec![
+        serde_json::to_string(&types).unwrap(),
+        openapi.text(),
+        postman.text(),
+    ];
     for path in [
         "clients/schema",
         "invoices/schema",

@@ -82,8 +82,66 @@ select rel.oid, rel.relname::pg_catalog.text, rel.relkind::pg_catalog.text,
        pg_catalog.pg_relation_is_updatable(rel.oid, true) as writes,
        pg_catalog.obj_description(rel.oid, 'pg_class') as comment,
        exists (select from pg_catalog.pg_trigger t
-                where t.tgrelid == rel.oid and not t.tgisinternal) as triggers
+                where t.tgrelid == rel.oid and not t.tgisinternal) as triggers,
+       exists ({CODE_ON_READ}) as code_on_read,
+       exists ({CODE_ON_WRITE}) as code_on_write
   from rel";
+
+/// What may run a function of somebody's when rows are read: a policy, a column computed then, a
+/// type of the tenant's that a function takes, which may be its cast to JSON.
+const CODE_ON_READ: &str = "
+  select from pg_catalog.pg_class c where c.oid == rel.oid
+     and (c.relrowsecurity or c.relkind == any (array['v', 'f']::pg_catalog.\"char\"[]))
+  union all
+  select from pg_catalog.pg_attribute a where a.attrelid == rel.oid and a.attgenerated == 'v'
+  union all
+  select from pg_catalog.pg_attribute a
+    join pg_catalog.pg_type t on t.oid == a.atttypid
+    join pg_catalog.pg_type e on e.oid == any (array[t.oid, t.typelem, t.typbasetype])
+   where a.attrelid == rel.oid and a.attnum operator(pg_catalog.>) 0 and not a.attisdropped
+     and e.oid operator(pg_catalog.>=) 16384::pg_catalog.oid
+     and (e.typtype == 'c' or exists (
+           select from pg_catalog.pg_depend f
+            where f.refclassid == 'pg_catalog.pg_type'::pg_catalog.regclass and f.refobjid == e.oid
+              and f.classid == 'pg_catalog.pg_proc'::pg_catalog.regclass))";
+
+/// What may run one when a row is written: also a trigger, a rule, what hangs on the row by a
+/// foreign key, a type with checks, and an expression that calls what Postgres does not ship or
+/// what could change the session (functions of its own count up, draw and tell the time).
+const CODE_ON_WRITE: &str = "
+  select from pg_catalog.pg_class c where c.oid == rel.oid
+     and (c.relrowsecurity or c.relhasrules or c.relhassubclass
+          or c.relkind operator(pg_catalog.<>) 'r')
+  union all
+  select from pg_catalog.pg_trigger t where t.tgrelid == rel.oid and not t.tgisinternal
+  union all
+  select from pg_catalog.pg_constraint k
+   where k.confrelid == rel.oid and k.contype == 'f'
+     and (k.confdeltype == any (array['c', 'n', 'd']::pg_catalog.\"char\"[])
+          or k.confupdtype == any (array['c', 'n', 'd']::pg_catalog.\"char\"[]))
+  union all
+  select from pg_catalog.pg_attribute a
+    join pg_catalog.pg_type t on t.oid == a.atttypid
+    join pg_catalog.pg_type e on e.oid == any (array[t.oid, t.typelem])
+   where a.attrelid == rel.oid and a.attnum operator(pg_catalog.>) 0 and not a.attisdropped
+     and e.oid operator(pg_catalog.>=) 16384::pg_catalog.oid
+     and e.typtype == any (array['c', 'd', 'r', 'm']::pg_catalog.\"char\"[])
+  union all
+  select from (
+    select d.adbin::pg_catalog.text as tree from pg_catalog.pg_attrdef d where d.adrelid == rel.oid
+    union all
+    select k.conbin::pg_catalog.text from pg_catalog.pg_constraint k where k.conrelid == rel.oid
+    union all
+    select pg_catalog.concat(i.indexprs, i.indpred) from pg_catalog.pg_index i where i.indrelid == rel.oid
+  ) expression
+  cross join lateral pg_catalog.regexp_matches(
+    expression.tree, ':(funcid|opno) ([0-9]+)', 'g') called(name)
+   where called.name[2]::pg_catalog.oid operator(pg_catalog.>=) 16384::pg_catalog.oid
+      or called.name[1] == 'funcid' and exists (
+           select from pg_catalog.pg_proc p
+            where p.oid == called.name[2]::pg_catalog.oid and p.provolatile == 'v'
+              and p.proname operator(pg_catalog.<>) all (array['nextval', 'currval', 'lastval',
+                'random', 'gen_random_uuid', 'clock_timestamp', 'timeofday']::pg_catalog.name[]))";
 
 const COLUMNS: &str = "
 select a.attrelid, a.attnum, a.attname::pg_catalog.text, a.attnotnull,
@@ -171,8 +229,11 @@ static QUERIES: LazyLock<Queries> = LazyLock::new(|| {
         };
         (start + rest).replace(" == ", " operator(pg_catalog.=) ")
     };
+    let tables = TABLES
+        .replace("{CODE_ON_READ}", CODE_ON_READ)
+        .replace("{CODE_ON_WRITE}", CODE_ON_WRITE);
     Queries {
-        tables: spell(TABLES, false),
+        tables: spell(&tables, false),
         columns: spell(COLUMNS, false),
         types: spell(TYPES, true),
         constraints: spell(CONSTRAINTS, false),
@@ -370,6 +431,8 @@ impl Build {
             insertable: can(3),
             deletable: can(4),
             triggers: row.try_get("triggers")?,
+            code_on_read: row.try_get("code_on_read")?,
+            code_on_write: row.try_get("code_on_write")?,
             ..Table::default()
         });
         Ok(())

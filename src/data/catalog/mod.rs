@@ -48,6 +48,10 @@ pub struct Table {
     pub deletable: bool,
     /// Whether somebody put triggers on it (those of foreign keys do not count).
     pub triggers: bool,
+    /// Whether reading its rows may run code that Postgres does not ship.
+    pub code_on_read: bool,
+    /// Whether writing its rows may run such code, or change the session.
+    pub code_on_write: bool,
 }
 
 /// What kind of relation a [`Table`] is.
@@ -202,6 +206,15 @@ impl Catalog {
         }
         relations::relate(&mut tables);
         Self { tables }
+    }
+}
+
+impl Catalog {
+    /// Whether reading rows of a table, and of those that it is related to, may run code that
+    /// Postgres does not ship.
+    pub fn code_on_read(&self, table: usize) -> bool {
+        let mut others = self.tables.iter().filter(|table| !table.kind.is_view());
+        self.tables[table].code_on_read || others.any(|table| table.code_on_read)
     }
 }
 

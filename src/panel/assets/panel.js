@@ -171,6 +171,38 @@
     }
   }, true);
 
+  // Statements that ran, kept in this browser.
+  const past = (key) => { try { return JSON.parse(localStorage.getItem(key)) ?? []; } catch { return []; } };
+  const list = () => {
+    const form = $("form[data-history]"), place = $("[data-past]");
+    if (!form || !place) return;
+    place.replaceChildren(...past(form.dataset.history).map((text) => {
+      const button = Object.assign(document.createElement("button"), { type: "button", textContent: text.replace(/\s+/g, " ").slice(0, 120), title: text });
+      button.addEventListener("click", () => { $("#query").value = text; $("#query").focus(); });
+      const item = document.createElement("li");
+      item.append(button);
+      return item;
+    }));
+  };
+  document.addEventListener("submit", (event) => {
+    const key = event.target.dataset.history;
+    if (!key) return;
+    const text = event.target.elements.query.value.trim();
+    const kept = [text, ...past(key).filter((other) => other !== text)].slice(0, 50);
+    try { localStorage.setItem(key, JSON.stringify(kept)); } catch { /* No room: no history. */ }
+    list();
+  });
+  document.addEventListener("click", (event) => {
+    if (!event.target.matches("[data-forgets]")) return;
+    localStorage.removeItem($("form[data-history]").dataset.history);
+    list();
+  });
+  document.addEventListener("change", (event) => { if (event.target.matches("[data-sends]")) event.target.form.requestSubmit(); });
+  document.addEventListener("input", (event) => {
+    const slug = event.target.dataset.slugs && $(event.target.dataset.slugs);
+    if (slug) slug.value = event.target.value.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
+  });
+
   // A request on the front page.
   document.addEventListener("change", (event) => {
     if (event.target.id === "try-which") { event.target.form.elements.target.value = event.target.value; event.target.form.requestSubmit(); }
@@ -214,10 +246,11 @@
     if (event.target.id !== "main") return;
     nav();
     show();
+    list();
     document.body.classList.remove("nav-open");
     if ($("[data-changed]:not(form)", main())) count();
     $("[autofocus]", main())?.focus();
   });
-  addEventListener("pageshow", () => { nav(); ticked(); });
+  addEventListener("pageshow", () => { nav(); ticked(); list(); });
   count();
 })();

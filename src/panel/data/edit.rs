@@ -104,7 +104,11 @@ fn shown(table: &Table, column: &str, one: &One) -> Result<Response, Problem> {
         .into_iter()
         .find(|(number, _)| number == cell.text());
     page::page(&CellPart {
-        look: if column.meanings().is_empty() { column.look() } else { "t" },
+        look: if column.meanings().is_empty() {
+            column.look()
+        } else {
+            "t"
+        },
         text: cell.brief(),
         label: meaning
             .and_then(|(_, text)| text.split_once(' ').map(|(_, text)| text.to_owned()))

@@ -40,7 +40,10 @@ pub fn file(table: &str, format: &str, names: &[String], rows: &[Row]) -> Respon
 
 async fn all(desk: &Desk<'_>, name: &str, format: &'static str) -> Result<Response, Problem> {
     let table = tables::table(desk.api(), name).await?;
-    let mut asked = desk.ask.query.without(&["page", "per_page", "cursor", "count"]);
+    let mut asked = desk
+        .ask
+        .query
+        .without(&["page", "per_page", "cursor", "count"]);
     asked.0.retain(|(name, _)| !name.starts_with('_'));
     let names: Vec<String> = match asked.get("fields") {
         Some(fields) => grid::field_names(fields),
@@ -67,7 +70,11 @@ async fn all(desk: &Desk<'_>, name: &str, format: &'static str) -> Result<Respon
     }
     pieces.push(tail(format).to_owned());
     let pieces = stream::iter(pieces).map(Ok::<_, std::io::Error>);
-    Ok(attached(&table.name, format, Body::from_bytes_stream(pieces)))
+    Ok(attached(
+        &table.name,
+        format,
+        Body::from_bytes_stream(pieces),
+    ))
 }
 
 /// Which rows are read next.
@@ -135,7 +142,13 @@ fn tail(format: &str) -> &'static str {
 fn attached(table: &str, format: &str, body: Body) -> Response {
     let plain: String = table
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '-' {
+                c
+            } else {
+                '_'
+            }
+        })
         .collect();
     let media = if format == "json" {
         "application/json"

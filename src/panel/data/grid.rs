@@ -150,7 +150,10 @@ pub async fn show(desk: &Desk<'_>, name: &str) -> Result<Response, Problem> {
     };
     let fields = asked.get("fields").map(field_names);
     let columns: Vec<&Column> = match &fields {
-        Some(fields) => fields.iter().filter_map(|name| table.column(name)).collect(),
+        Some(fields) => fields
+            .iter()
+            .filter_map(|name| table.column(name))
+            .collect(),
         None => table.shown().collect(),
     };
     let edits = desk.writes() && table.allows.update;
@@ -189,12 +192,17 @@ pub async fn show(desk: &Desk<'_>, name: &str) -> Result<Response, Problem> {
         edits,
         searchable: table.shown().any(Column::is_text),
         exports: (
-            asked.without(&["page", "per_page", "cursor"]).behind(&format!("{base}/export.csv")),
-            asked.without(&["page", "per_page", "cursor"]).behind(&format!("{base}/export.json")),
+            asked
+                .without(&["page", "per_page", "cursor"])
+                .behind(&format!("{base}/export.csv")),
+            asked
+                .without(&["page", "per_page", "cursor"])
+                .behind(&format!("{base}/export.json")),
         ),
-        narrowed: asked.0.iter().any(|(name, _)| {
-            name == "q" || name == "where" || name.starts_with("filter")
-        }),
+        narrowed: asked
+            .0
+            .iter()
+            .any(|(name, _)| name == "q" || name == "where" || name.starts_with("filter")),
         call: ApiCall::new(desk, "GET", &asked.behind(&table.rows), None),
         fault,
         here,
@@ -353,9 +361,15 @@ fn line(
                 });
                 shown.label = label.unwrap_or_default();
             } else if let Cell::Number(number) = &cell {
-                let meaning = column.meanings().into_iter().find(|(known, _)| known == number);
+                let meaning = column
+                    .meanings()
+                    .into_iter()
+                    .find(|(known, _)| known == number);
                 if let Some((_, meaning)) = meaning {
-                    shown.label = meaning.split_once(' ').map_or("", |(_, text)| text).to_owned();
+                    shown.label = meaning
+                        .split_once(' ')
+                        .map_or("", |(_, text)| text)
+                        .to_owned();
                 }
             }
             shown
@@ -382,7 +396,10 @@ fn link(desk: &Desk<'_>, to: &Followed, cell: &Cell) -> String {
     if to.target.primary_key == [to.referred.as_str()] {
         format!("{base}/row/{}", encode(cell.text()))
     } else {
-        let filter = Pairs(vec![(format!("filter[{}]", to.referred), cell.text().to_owned())]);
+        let filter = Pairs(vec![(
+            format!("filter[{}]", to.referred),
+            cell.text().to_owned(),
+        )]);
         filter.behind(&base)
     }
 }
@@ -413,7 +430,10 @@ fn heading(
         Some(fields) => fields.iter().map(String::as_str).collect(),
         None => table.shown().map(|column| column.name.as_str()).collect(),
     };
-    let left: Vec<&str> = left.into_iter().filter(|name| *name != column.name).collect();
+    let left: Vec<&str> = left
+        .into_iter()
+        .filter(|name| *name != column.name)
+        .collect();
     Heading {
         ty: column.ty.clone(),
         look: look(table, column),
@@ -449,7 +469,10 @@ fn chips(asked: &Pairs, base: &str) -> Vec<Chip> {
             };
             Some(Chip {
                 text,
-                without: asked.without_at(at).without(&["page", "cursor"]).behind(base),
+                without: asked
+                    .without_at(at)
+                    .without(&["page", "cursor"])
+                    .behind(base),
             })
         })
         .collect()
@@ -458,7 +481,10 @@ fn chips(asked: &Pairs, base: &str) -> Vec<Chip> {
 fn placed(page: &Page, asked: &Pairs, base: &str) -> Placed {
     let at = |number: u64| match number {
         1 => asked.without(&["page", "cursor"]).behind(base),
-        number => asked.without(&["cursor"]).with("page", &number.to_string()).behind(base),
+        number => asked
+            .without(&["cursor"])
+            .with("page", &number.to_string())
+            .behind(base),
     };
     let number = page.meta.current_page.unwrap_or(1);
     let before = (number - 1).saturating_mul(page.meta.per_page);

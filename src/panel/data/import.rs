@@ -105,7 +105,11 @@ pub async fn run(desk: &Desk<'_>, name: &str) -> Result<Response, Problem> {
     match post(desk, &table, &sheet.heads, &sheet.rows, true).await {
         Ok(()) => {
             let rows = cells::grouped(sheet.rows.len() as u64);
-            let words = if sheet.rows.len() == 1 { "row is" } else { "rows are" };
+            let words = if sheet.rows.len() == 1 {
+                "row is"
+            } else {
+                "rows are"
+            };
             Ok(page::done(
                 &desk.rows_of(&table.name),
                 &format!("{rows} {words} imported."),
@@ -132,8 +136,7 @@ async fn start(
         .iter()
         .filter(|column| column.settable)
         .map(|column| {
-            let needed =
-                !column.nullable && column.default.is_none() && column.generated.is_none();
+            let needed = !column.nullable && column.default.is_none() && column.generated.is_none();
             (column.name.clone(), column.ty.clone(), needed)
         })
         .collect();
@@ -145,7 +148,9 @@ async fn start(
     let mut example = String::new();
     csv::heading(&mut example, &needed);
     Ok(ImportPage {
-        shell: desk.shell(&format!("Import into {}", table.name), "data").await?,
+        shell: desk
+            .shell(&format!("Import into {}", table.name), "data")
+            .await?,
         base: desk.rows_of(&table.name),
         table: table.name.clone(),
         example: example.trim_end().to_owned(),
@@ -216,7 +221,14 @@ async fn try_all(desk: &Desk<'_>, table: &Table, sheet: &Sheet) -> Result<Vec<Ba
     }
     let mut bad = Vec::new();
     for record in &sheet.rows {
-        let tried = post(desk, table, &sheet.heads, std::slice::from_ref(record), false).await;
+        let tried = post(
+            desk,
+            table,
+            &sheet.heads,
+            std::slice::from_ref(record),
+            false,
+        )
+        .await;
         match tried {
             Ok(()) => {}
             Err(problem) if problem.kind.status() >= 500 => return Err(problem),

@@ -42,10 +42,12 @@ pub async fn show(desk: &Desk<'_>, name: &str) -> Result<Response, Problem> {
         ("count".to_owned(), "none".to_owned()),
     ]);
     // A number is looked for as the value itself; texts are searched.
-    let by_value = !words.is_empty()
-        && (words.parse::<i64>().is_ok() || !table.shown().any(Column::is_text));
+    let by_value =
+        !words.is_empty() && (words.parse::<i64>().is_ok() || !table.shown().any(Column::is_text));
     if by_value {
-        pairs.0.push((format!("filter[{column}]"), words.to_owned()));
+        pairs
+            .0
+            .push((format!("filter[{column}]"), words.to_owned()));
     } else if !words.is_empty() {
         pairs.0.push(("q".to_owned(), words.to_owned()));
     }

@@ -51,7 +51,10 @@ pub async fn run(desk: &Desk<'_>, name: &str, key: &str) -> Result<Response, Pro
     let target = format!("{}/{key}", table.rows);
     let none = bytes::Bytes::new();
     match desk.api().call(Method::DELETE, &target, &[], none).await {
-        Ok(_) => Ok(page::done(&desk.rows_of(&table.name), "The row is deleted.")),
+        Ok(_) => Ok(page::done(
+            &desk.rows_of(&table.name),
+            "The row is deleted.",
+        )),
         Err(problem) if problem.kind.status() == 422 => {
             shown(desk, &table, key, Some(&problem)).await
         }
@@ -70,7 +73,9 @@ async fn shown(
     let base = desk.rows_of(&table.name);
     let back = format!("{base}/row/{key}");
     let shown = RemovalPage {
-        shell: desk.shell(&format!("Delete from {}", table.name), "data").await?,
+        shell: desk
+            .shell(&format!("Delete from {}", table.name), "data")
+            .await?,
         table: table.name.clone(),
         title: row::title(table, &one.data, key),
         action: format!("{back}/delete"),
@@ -89,16 +94,26 @@ async fn depends(desk: &Desk<'_>, table: &Table, row: &Row) -> Result<Vec<Depend
         meta: Meta,
     }
     let mut depends = Vec::new();
-    for relation in table.relations.iter().filter(|relation| relation.kind == "many") {
+    for relation in table
+        .relations
+        .iter()
+        .filter(|relation| relation.kind == "many")
+    {
         let child = tables::table(desk.api(), &relation.table).await?;
-        let key = child.foreign_keys.iter().find(|key| key.name == relation.foreign_key);
+        let key = child
+            .foreign_keys
+            .iter()
+            .find(|key| key.name == relation.foreign_key);
         let Some(key) = key else { continue };
         let filters = Pairs(
             key.columns
                 .iter()
                 .zip(&key.references.columns)
                 .map(|(column, referred)| {
-                    (format!("filter[{column}]"), row.cell(referred).text().to_owned())
+                    (
+                        format!("filter[{column}]"),
+                        row.cell(referred).text().to_owned(),
+                    )
                 })
                 .collect(),
         );

@@ -92,8 +92,13 @@ impl Field {
             .value
             .bytes()
             .all(|byte| byte.is_ascii_digit() || b"-T:.".contains(&byte));
-        plain && (self.value.is_empty() || self.value.len() >= 16)
-            && self.value.split('.').nth(1).is_none_or(|fraction| fraction.len() <= 3)
+        plain
+            && (self.value.is_empty() || self.value.len() >= 16)
+            && self
+                .value
+                .split('.')
+                .nth(1)
+                .is_none_or(|fraction| fraction.len() <= 3)
     }
 }
 
@@ -136,7 +141,11 @@ pub async fn update(desk: &Desk<'_>, name: &str, key: &str) -> Result<Response, 
         return Ok(page::done(&here, "Nothing was changed."));
     } else {
         let target = format!("{}/{key}", table.rows);
-        match desk.api().send(Method::PATCH, &target, &given.body.into()).await {
+        match desk
+            .api()
+            .send(Method::PATCH, &target, &given.body.into())
+            .await
+        {
             Ok(reply) => {
                 let one: One = reply.json()?;
                 // The key itself may have been changed.
@@ -176,7 +185,11 @@ pub async fn insert(desk: &Desk<'_>, name: &str) -> Result<Response, Problem> {
     let form = desk.ask.form();
     let given = read(&table, &form, false);
     let refused = if given.errors.is_empty() {
-        match desk.api().send(Method::POST, &table.rows, &given.body.into()).await {
+        match desk
+            .api()
+            .send(Method::POST, &table.rows, &given.body.into())
+            .await
+        {
             Ok(reply) => {
                 let one: One = reply.json()?;
                 let base = desk.rows_of(&table.name);
@@ -204,7 +217,10 @@ pub async fn insert(desk: &Desk<'_>, name: &str) -> Result<Response, Problem> {
 
 /// A row by its key.
 pub async fn one(desk: &Desk<'_>, table: &Table, key: &str) -> Result<One, Problem> {
-    desk.api().get(&format!("{}/{key}", table.rows)).await?.json()
+    desk.api()
+        .get(&format!("{}/{key}", table.rows))
+        .await?
+        .json()
 }
 
 /// What a row is called.
@@ -231,7 +247,9 @@ async fn existing(
     let target = format!("{}/{key}", table.rows);
     let mut calls = vec![ApiCall::new(desk, "GET", &target, None)];
     if saves {
-        let first = fields.iter().find(|field| !field.fixed && !field.value.is_empty());
+        let first = fields
+            .iter()
+            .find(|field| !field.fixed && !field.value.is_empty());
         let body = first.map(|field| {
             let value: String = field.value.chars().take(80).collect();
             serde_json::json!({ field.name.as_str(): value }).to_string()
@@ -265,13 +283,20 @@ async fn fresh(
 ) -> Result<RowPage, Problem> {
     let base = desk.rows_of(&table.name);
     Ok(RowPage {
-        shell: desk.shell(&format!("New row of {}", table.name), "data").await?,
+        shell: desk
+            .shell(&format!("New row of {}", table.name), "data")
+            .await?,
         title: String::new(),
         action: format!("{base}/new"),
         delete: None,
         related: Vec::new(),
         fault: refused.and_then(|problem| general(problem, &fields)),
-        calls: vec![ApiCall::new(desk, "POST", &table.rows, Some(&example(table)))],
+        calls: vec![ApiCall::new(
+            desk,
+            "POST",
+            &table.rows,
+            Some(&example(table)),
+        )],
         saves: desk.writes() && table.allows.create,
         table: table.name.clone(),
         fields,
@@ -291,18 +316,28 @@ fn general(problem: &Problem, fields: &[Field]) -> Option<String> {
 /// Rows of other tables that refer to this one, as links.
 async fn related(desk: &Desk<'_>, table: &Table, row: &Row) -> Vec<(String, String)> {
     let mut links = Vec::new();
-    for relation in table.relations.iter().filter(|relation| relation.kind == "many") {
+    for relation in table
+        .relations
+        .iter()
+        .filter(|relation| relation.kind == "many")
+    {
         let Ok(child) = tables::table(desk.api(), &relation.table).await else {
             continue;
         };
-        let key = child.foreign_keys.iter().find(|key| key.name == relation.foreign_key);
+        let key = child
+            .foreign_keys
+            .iter()
+            .find(|key| key.name == relation.foreign_key);
         let Some(key) = key else { continue };
         let filters = key
             .columns
             .iter()
             .zip(&key.references.columns)
             .map(|(column, referred)| {
-                (format!("filter[{column}]"), row.cell(referred).text().to_owned())
+                (
+                    format!("filter[{column}]"),
+                    row.cell(referred).text().to_owned(),
+                )
             });
         let address = Pairs(filters.collect()).behind(&desk.rows_of(&child.name));
         let name = if relation.name == child.name {
@@ -328,13 +363,7 @@ pub fn fields(desk: &Desk<'_>, table: &Table, row: Option<&Row>) -> Vec<Field> {
 }
 
 /// A column's field with a value.
-pub fn field(
-    desk: &Desk<'_>,
-    table: &Table,
-    column: &Column,
-    cell: &Cell,
-    exists: bool,
-) -> Field {
+pub fn field(desk: &Desk<'_>, table: &Table, column: &Column, cell: &Cell, exists: bool) -> Field {
     let mut control = table.control(column);
     if control == Control::Text && (cell.text().len() > 100 || cell.text().contains('\n')) {
         control = Control::Lines;
@@ -344,7 +373,10 @@ pub fn field(
     let made = column.generated.as_deref();
     let fixed = too_long || !column.settable || (!exists && made == Some("identity"));
     let hint = if too_long {
-        format!("{} characters: too long for a form; change it by SQL or by the API.", value.chars().count())
+        format!(
+            "{} characters: too long for a form; change it by SQL or by the API.",
+            value.chars().count()
+        )
     } else if made.is_some_and(|made| made.starts_with("identity")) && !exists {
         "given by the database".to_owned()
     } else if made == Some("stored") {
@@ -370,15 +402,26 @@ pub fn field(
         choices: table.choices(column),
         null: *cell == Cell::Null,
         nullable: column.nullable && takes_empty && exists,
-        required: !column.nullable && default.is_none() && !fixed && !column.write_only && !takes_empty,
-        was: if exists { digest(control, &value, *cell == Cell::Null) } else { String::new() },
+        required: !column.nullable
+            && default.is_none()
+            && !fixed
+            && !column.write_only
+            && !takes_empty,
+        was: if exists {
+            digest(control, &value, *cell == Cell::Null)
+        } else {
+            String::new()
+        },
         fixed,
         hint,
         max_length: column.max_length,
         reference: table.reference(&column.name).map(|key| {
             let to = &key.references;
             let rows = desk.rows_of(&to.table);
-            let one = Pairs(vec![(format!("filter[{}]", to.columns[0]), cell.text().to_owned())]);
+            let one = Pairs(vec![(
+                format!("filter[{}]", to.columns[0]),
+                cell.text().to_owned(),
+            )]);
             Reference {
                 table: to.table.clone(),
                 pick: Pairs(vec![("column".to_owned(), to.columns[0].clone())])
@@ -387,7 +430,11 @@ pub fn field(
             }
         }),
         errors: Vec::new(),
-        value: if too_long { value.chars().take(2000).collect() } else { value },
+        value: if too_long {
+            value.chars().take(2000).collect()
+        } else {
+            value
+        },
         control,
     }
 }
@@ -408,7 +455,9 @@ fn read(table: &Table, form: &Pairs, exists: bool) -> Given {
         if (column.write_only || !exists) && empty && !null {
             continue;
         }
-        let was = form.get(&format!("was.{}", column.name)).unwrap_or_default();
+        let was = form
+            .get(&format!("was.{}", column.name))
+            .unwrap_or_default();
         let nothing = null || (empty && is_null_when_empty(control));
         if exists && !was.is_empty() && was == digest(control, text, nothing) {
             continue;
@@ -422,7 +471,11 @@ fn read(table: &Table, form: &Pairs, exists: bool) -> Given {
                 given.body.insert(column.name.clone(), value);
             }
             Err(message) => {
-                given.errors.entry(column.name.clone()).or_default().push(message);
+                given
+                    .errors
+                    .entry(column.name.clone())
+                    .or_default()
+                    .push(message);
             }
         }
     }
@@ -486,10 +539,10 @@ fn example(table: &Table) -> String {
 
 /// A message that a problem has for a column, or in general.
 pub fn message(problem: &Problem, column: &str) -> String {
-    problem
-        .errors
-        .get(column)
-        .map_or_else(|| problem.detail.clone().into_owned(), |messages| messages.join("; "))
+    problem.errors.get(column).map_or_else(
+        || problem.detail.clone().into_owned(),
+        |messages| messages.join("; "),
+    )
 }
 
 #[cfg(test)]
@@ -501,10 +554,21 @@ mod tests {
         let same = |control, one: &str, other: &str| {
             digest(control, one, false) == digest(control, other, false)
         };
-        assert!(same(Control::Instant, "2026-01-31T10:00:00", "2026-01-31T10:00"));
-        assert!(same(Control::Moment, "2026-01-31T10:00:05.500", "2026-01-31T10:00:05.5"));
+        assert!(same(
+            Control::Instant,
+            "2026-01-31T10:00:00",
+            "2026-01-31T10:00"
+        ));
+        assert!(same(
+            Control::Moment,
+            "2026-01-31T10:00:05.500",
+            "2026-01-31T10:00:05.5"
+        ));
         assert!(same(Control::Lines, "a\nb", "a\r\nb"));
         assert!(!same(Control::Text, "a", "a "));
-        assert_ne!(digest(Control::Text, "", true), digest(Control::Text, "", false));
+        assert_ne!(
+            digest(Control::Text, "", true),
+            digest(Control::Text, "", false)
+        );
     }
 }

@@ -1,0 +1,258 @@
+//! `/api_docs`: guide, samples, deployment and every error; and the page where calls are tried.
+
+use askama::Template;
+use poem::{
+    Request, Response, Result, handler,
+    http::{HeaderValue, header},
+    web::Data,
+};
+use serde_json::json;
+
+use crate::{
+    auth::jwt,
+    exports::openapi::{DOCUMENT, PARAMETER, SUMMARY},
+    front::PublicToken,
+    panel::{
+        assets,
+        page::{self, Shell},
+        signed::{self, Copy},
+    },
+    problem::Kind,
+};
+
+use super::{
+    problems::PublicUrl,
+    samples::{ENDPOINTS, Endpoint, Sample},
+    swagger,
+};
+
+#[derive(Template)]
+#[template(path = "reference/docs.html")]
+struct Docs {
+    shell: Shell,
+    css: &'static str,
+    js: &'static str,
+    url: String,
+    /// Name of the host, as configurations of proxies have it.
+    host: String,
+    token: String,
+    demo: bool,
+    access: i64,
+    refresh: i64,
+    parameters: &'static [(&'static str, &'static str, &'static str)],
+    operators: &'static [(&'static str, &'static str)],
+    signing: &'static [(&'static str, &'static str)],
+    samples: Vec<(&'static Endpoint, Vec<Sample>)>,
+    errors: Vec<Entry>,
+    reports: &'static [&'static str],
+    limits: (usize, usize, usize),
+}
+
+/// One error of the reference.
+struct Entry {
+    kind: Kind,
+    example: String,
+}
+
+#[derive(Template)]
+#[template(path = "reference/try.html")]
+struct Try {
+    shell: Shell,
+    css: &'static str,
+    js: &'static str,
+    swagger_css: &'static str,
+    swagger_js: &'static str,
+    demo: String,
+    copies: Vec<Copy>,
+}
+
+/// Parameters of lists: name, example, meaning.
+const PARAMETERS: &[(&str, &str, &str)] = &[
+    ("page", "2", "Which page, from 1"),
+    (
+        "per_page",
+        "50",
+        "Rows of a page: 25 if nothing is said, 1000 at most",
+    ),
+    (
+        "sort",
+        "-total,name",
+        "Columns to sort by; a hyphen in front sorts downwards",
+    ),
+    ("fields", "id,name,email", "The columns that are shown"),
+    (
+        "filter",
+        "status:1",
+        "Rows whose column has the value; several filters are joined by and",
+    ),
+    (
+        "filter",
+        "total.gte:1000",
+        "The same with an operator; filter[total.gte]=1000 is another spelling",
+    ),
+    (
+        "where",
+        "{\"or\":[{\"status\":{\"eq\":4}},{\"total\":{\"gt\":5000}}]}",
+        "A condition as JSON, for groups",
+    ),
+    (
+        "include",
+        "client,items",
+        "Rows of related tables, along foreign keys in either direction",
+    ),
+    ("q", "software", "Text to look for in all text columns"),
+    (
+        "since",
+        "2026-01-01T00:00:00Z",
+        "Rows changed since then, in tables that have updated_at",
+    ),
+    (
+        "cursor",
+        "",
+        "Goes through all rows without repeating or skipping one, page by page with meta.next_cursor",
+    ),
+    (
+        "count",
+        "none",
+        "How all rows are counted: exact, planned (an estimate) or none",
+    ),
+];
+
+const OPERATORS: &[(&str, &str)] = &[
+    ("eq, neq", "equal, not equal"),
+    ("gt, gte, lt, lte", "above, at least, below, at most"),
+    (
+        "like, ilike",
+        "a pattern with % and _, with or without regard to case",
+    ),
+    (
+        "in, nin",
+        "one of a list, none of a list: filter=status.in:1,4",
+    ),
+    (
+        "between",
+        "from one value to another: filter=total.between:100,200",
+    ),
+    (
+        "null, notnull",
+        "empty, not empty: filter=due_date.null:true",
+    ),
+];
+
+/// How a request is signed, language by language.
+const SIGNING: &[(&str, &str)] = &[
+    ("PHP", include_str!("signing/sign.php")),
+    ("JavaScript", include_str!("signing/sign.js")),
+    ("Python", include_str!("signing/sign.py")),
+    ("Shell", include_str!("signing/sign.sh")),
+];
+
+/// The reports that come with the CRM.
+const REPORTS: &[&str] = &[
+    "collection-efficiency-by-invoice",
+    "project-progress-overview",
+    "project-time-billable-report",
+    "staff-billable-time-report",
+    "invoices",
+];
+
+/// What the page of Swagger UI may load and do: its styles are set by script, one property at a
+/// time, which a policy for styles has no say in; its pictures are part of its style.
+const TRY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+    connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
+
+/// `GET /api_docs`: the guide, samples of calls, and every error with its anchor.
+#[handler]
+pub async fn docs(request: &Request, url: Data<&PublicUrl>) -> Result<Response> {
+    let url = url.0.0.clone();
+    let demo = request.data::<PublicToken>().map(|token| token.0.clone());
+    let token = demo.clone().unwrap_or_else(|| "YOUR_TOKEN".to_owned());
+    let host = url.split("://").nth(1).unwrap_or(&url);
+    let host = host.split(':').next().unwrap_or(host).to_owned();
+    let samples = ENDPOINTS
+        .iter()
+        .map(|endpoint| (endpoint, endpoint.samples(&url, &token)))
+        .collect();
+    let page = Docs {
+        shell: Shell::new(request, "API documentation"),
+        css: assets::address("docs.css"),
+        js: assets::address("docs.js"),
+        errors: Kind::ALL.iter().map(|kind| entry(*kind, &url)).collect(),
+        host,
+        url,
+        token,
+        demo: demo.is_some(),
+        access: jwt::ACCESS.num_minutes(),
+        refresh: jwt::REFRESH.num_hours(),
+        parameters: PARAMETERS,
+        operators: OPERATORS,
+        signing: SIGNING,
+        samples,
+        reports: REPORTS,
+        limits: (SUMMARY, PARAMETER, DOCUMENT),
+    };
+    shown(request, &page, None).await
+}
+
+/// `GET /api_docs/try`: all calls of the caller's document, with a button that sends them.
+#[handler]
+pub async fn try_it(request: &Request) -> Result<Response> {
+    let demo = request.data::<PublicToken>().map(|token| token.0.clone());
+    let page = Try {
+        shell: Shell::new(request, "Try the API"),
+        css: assets::address("docs.css"),
+        js: assets::address("try.js"),
+        swagger_css: swagger::STYLE,
+        swagger_js: swagger::SCRIPT,
+        demo: demo.unwrap_or_default(),
+        copies: signed::copies(request).await?,
+    };
+    shown(request, &page, Some(TRY_POLICY)).await
+}
+
+async fn shown(
+    request: &Request,
+    template: &impl Template,
+    policy: Option<&'static str>,
+) -> Result<Response> {
+    let mut response = page::page(template)?;
+    if let Some(policy) = policy {
+        let policy = HeaderValue::from_static(policy);
+        response
+            .headers_mut()
+            .insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    page::finish(request, &mut response).await?;
+    let cache = HeaderValue::from_static("no-cache");
+    response.headers_mut().insert(header::CACHE_CONTROL, cache);
+    Ok(response)
+}
+
+fn entry(kind: Kind, url: &str) -> Entry {
+    let mut example = json!({
+        "type": format!("{url}/api_docs#error-{}", kind.slug()),
+        "title": kind.title(),
+        "status": kind.status(),
+        "detail": kind.description(),
+        "instance": "/api/v1/clients",
+    });
+    if matches!(
+        kind,
+        Kind::ValidationFailed | Kind::CreationFailed | Kind::UpdateFailed
+    ) {
+        example["errors"] = json!({"email": ["is taken"]});
+    }
+    Entry {
+        kind,
+        example: serde_json::to_string_pretty(&example).unwrap_or_default(),
+    }
+}
+
+/// The name of an anchor for a title.
+fn anchor(title: &str) -> String {
+    let words = title.to_lowercase();
+    words
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect()
+}

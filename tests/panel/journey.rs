@@ -1,0 +1,339 @@
+//! A person's way through the panel, in headless Chromium.
+
+use super::driver::Browser;
+use crate::harness::{PASSWORD, Server};
+
+/// Key of Enter and of Escape in WebDriver.
+const ENTER: &str = "\u{e007}";
+const ESCAPE: &str = "\u{e00c}";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sign_up_and_work_with_the_data() {
+    let server = Server::start().await;
+    let url = format!("http://{}", server.client.address);
+    let Some(browser) = Browser::open(&url).await else {
+        // CI installs both; a developer without them is told what was not tried.
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "Chromium and chromedriver are not installed"
+        );
+        eprintln!(
+            "SKIPPED: no browser test without chromium and chromedriver (Debian: chromium-driver)"
+        );
+        return;
+    };
+
+    // From the front door to a copy.
+    browser.go("/").await;
+    browser.click("a[href='/register']").await;
+    browser.fill("[name=email]", "eva@mail.example").await;
+    browser.fill("[name=password]", PASSWORD).await;
+    browser.click("form.stack button").await;
+    browser.sees("Your copy is made.").await;
+    let home = browser.place().await;
+    browser.sees("Api-Key: ak_").await;
+
+    // Browse, search, filter: the address is the state.
+    browser.click(".tables a[href$='/data/clients']").await;
+    browser.sees("Companies that buy from us").await;
+    browser
+        .until(
+            "return document.querySelector('[data-count=clients]').textContent.length > 0",
+            "the counts",
+        )
+        .await;
+    browser.click(".tables a[href$='/data/invoices']").await;
+    browser.sees("Invoices to clients").await;
+    assert_eq!(browser.place().await, format!("{home}/data/invoices"));
+    browser.click("details:has([name=_fc]) > summary").await;
+    browser.run("document.querySelector('[name=_fc]').value = 'total'; document.querySelector('[name=_fo]').value = 'gte'").await;
+    browser.fill("[name=_fv]", "5000").await;
+    browser.click("form:has([name=_fv]) button").await;
+    browser
+        .until(
+            "return location.search === '?filter[total.gte]=5000'",
+            "the filter in the address",
+        )
+        .await;
+    browser.sees("total ≥ 5000").await;
+    browser.click("th a[href$='sort=total']").await;
+    browser
+        .until(
+            "return location.search.endsWith('sort=total')",
+            "the order in the address",
+        )
+        .await;
+    browser
+        .until(
+            "return !!document.querySelector('th[aria-sort=ascending]')",
+            "the order at the head",
+        )
+        .await;
+    browser.back().await;
+    browser.until("return location.search === '?filter[total.gte]=5000' && !document.querySelector('th[aria-sort=ascending]')", "the page before").await;
+    browser.reload().await;
+    browser.sees("total ≥ 5000").await;
+
+    // Change a value where it stands; what is refused is said there.
+    browser.go(&format!("{home}/data/invoices")).await;
+    let cell = "tbody tr:first-child td[data-col=reference]";
+    browser.run(&format!("document.querySelector('{cell}').dispatchEvent(new MouseEvent('dblclick', {{bubbles: true}}))")).await;
+    browser.fill("td.editing input", "PO-EVA").await;
+    browser.keys("td.editing input", ENTER).await;
+    browser
+        .until(
+            &format!("return document.querySelector('{cell}')?.textContent === 'PO-EVA'"),
+            "the changed value",
+        )
+        .await;
+    let date = "tbody tr:first-child td[data-col=due_date]";
+    browser.run(&format!("document.querySelector('{date}').dispatchEvent(new MouseEvent('dblclick', {{bubbles: true}}))")).await;
+    browser
+        .until(
+            "return !!document.querySelector('td.editing input')",
+            "the field",
+        )
+        .await;
+    browser
+        .run("document.querySelector('td.editing input').value = '1999-01-01'")
+        .await;
+    browser.click("td.editing button").await;
+    browser.sees("due_date >= date").await;
+    browser.keys("td.editing input", ESCAPE).await;
+    browser
+        .until(
+            "return !document.querySelector('td.editing')",
+            "the value as it was",
+        )
+        .await;
+    browser.reload().await;
+    browser.sees("PO-EVA").await;
+
+    // Insert with a foreign key picked; a refusal at its field first.
+    browser.go(&format!("{home}/data/contacts/new")).await;
+    browser.fill("#f-clientid", "999999").await;
+    browser.fill("#f-email", "eva.contact@mail.example").await;
+    browser.fill("#f-firstname", "Eva").await;
+    browser.fill("#f-lastname", "Example").await;
+    browser.click("#editor .actions .button").await;
+    browser
+        .until(
+            "return document.querySelector('.field.bad .fault') !== null",
+            "the refusal at the field",
+        )
+        .await;
+    browser.click("[data-pick*='/data/clients/pick']").await;
+    browser
+        .until(
+            "return document.querySelectorAll('#picked [data-value]').length > 1",
+            "rows to pick",
+        )
+        .await;
+    browser.fill("#picker-words", "2").await;
+    browser
+        .until(
+            "return document.querySelectorAll('#picked [data-value]').length === 1",
+            "the row of that number",
+        )
+        .await;
+    browser.click("#picked [data-value='2']").await;
+    browser.click("#editor .actions .button").await;
+    browser.sees("The row is made.").await;
+    browser.reload().await;
+    browser
+        .until(
+            "return document.querySelector('#f-email').value === 'eva.contact@mail.example'",
+            "the row",
+        )
+        .await;
+    browser.click("a.danger").await;
+    browser.click("button.danger").await;
+    browser.sees("The row is deleted.").await;
+
+    // Import a file with two bad rows.
+    browser.go(&format!("{home}/data/currencies/import")).await;
+    let csv = "code,name,symbol\\nXTS,Test,T\\nTOOLONGCODE,Bad,B\\nXXB,Second,S\\nEUR,Twice,E\\n";
+    browser
+        .run(&format!("document.querySelector('#csv').value = '{csv}'"))
+        .await;
+    browser.click("form.import button").await;
+    browser.sees("2 do not").await;
+    browser.click("#preview .button").await;
+    browser.sees("2 rows are imported.").await;
+
+    nothing_complained(&browser).await;
+
+    // Out, and back is not in.
+    browser.click("details:has(#api-key) > summary").await;
+    browser.click("form[action='/logout'] button").await;
+    browser.sees("You are logged out.").await;
+    browser.go(&home).await;
+    browser
+        .until("return location.pathname === '/login'", "the log-in")
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sql_graphql_a_report_a_token_and_a_reset() {
+    let server = Server::start_with(&["--query-tokens"]).await;
+    let tenant = server.tenant("max").await;
+    let url = format!("http://{}", server.client.address);
+    let Some(browser) = Browser::open(&url).await else {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "Chromium and chromedriver are not installed"
+        );
+        eprintln!(
+            "SKIPPED: no browser test without chromium and chromedriver (Debian: chromium-driver)"
+        );
+        return;
+    };
+    browser.go("/login").await;
+    browser.fill("[name=email]", &tenant.email).await;
+    browser.fill("[name=password]", PASSWORD).await;
+    browser.click("form.stack button").await;
+    browser.sees("Try it").await;
+    let home = browser.place().await;
+
+    // SQL; the statement stays in the address, and is not run by a reload.
+    browser.click(".sections a[href$='/sql']").await;
+    browser
+        .fill("#query", "select count(*) as number from invoices")
+        .await;
+    browser.click("form.console .button").await;
+    browser
+        .until(
+            "return document.querySelector('#result td.n') !== null",
+            "the result",
+        )
+        .await;
+    browser
+        .until(
+            "return location.search.includes('count')",
+            "the statement in the address",
+        )
+        .await;
+    browser.reload().await;
+    browser.until("return document.querySelector('#query').value.includes('count') && !document.querySelector('#result td')", "the statement again").await;
+    browser.click("details:has([data-past]) > summary").await;
+    browser
+        .until(
+            "return document.querySelectorAll('[data-past] li').length === 1",
+            "the history",
+        )
+        .await;
+
+    // GraphQL.
+    browser.click(".sections a[href$='/graphql']").await;
+    browser
+        .until(
+            "return location.pathname.endsWith('/graphql')",
+            "the console",
+        )
+        .await;
+    browser.click("form.console .button").await;
+    browser
+        .until(
+            "return document.querySelector('#result pre')?.textContent.includes('\"invoices\"')",
+            "the answer",
+        )
+        .await;
+
+    // A report, published, in a frame on another page.
+    browser
+        .go(&format!("{home}/reports/new?view=invoices"))
+        .await;
+    browser.fill("[name=title]", "By status").await;
+    browser
+        .until(
+            "return document.querySelector('#slug').value === 'by-status'",
+            "the address",
+        )
+        .await;
+    browser.run("const f = document.querySelector('form[method=post].narrow'); f.elements.aggregation.value = 'count'; f.elements.dimension.value = 'status'").await;
+    browser.click("form[method=post].narrow .button").await;
+    browser.sees("The report is published.").await;
+    browser.until("return document.querySelector('iframe.chart').contentDocument?.querySelector('svg') !== null", "the chart").await;
+
+    // A token; a program uses it, and a page elsewhere embeds the report with another.
+    browser.go(&format!("{home}/tokens")).await;
+    browser.fill("[name=name]", "Program").await;
+    browser.click("form.stack > .button").await;
+    browser.sees("It is shown this once").await;
+    let token = browser
+        .run("return document.querySelector('#made-token').textContent")
+        .await;
+    let program = server.client.bearer(token.as_str().unwrap());
+    program.get("/api/v1/clients?per_page=1").await.expect(200);
+    browser
+        .go(&format!(
+            "{home}/tokens?kind=embed&scope=views&scope=tables&name=Frame"
+        ))
+        .await;
+    browser.click("form.stack > .button").await;
+    browser.sees("It is shown this once").await;
+    let embed = browser
+        .run("return document.querySelector('#made-token').textContent")
+        .await;
+    let elsewhere = page_elsewhere(format!("<!doctype html><title>Elsewhere</title><iframe src=\"{url}/embed/report/by-status?token={}\" onload=\"document.title='framed'\" width=800 height=560></iframe>", embed.as_str().unwrap())).await;
+    browser.visit(&elsewhere).await;
+    browser
+        .until("return document.title === 'framed'", "the frame")
+        .await;
+    browser.into_frame("iframe").await;
+    browser
+        .until(
+            "return document.querySelector('svg.chart') !== null",
+            "the embedded chart",
+        )
+        .await;
+    browser.out_of_frame().await;
+
+    // Break something, and reset it.
+    tenant
+        .admin
+        .patch("/api/v1/clients/1", &serde_json::json!({"name": "Broken"}))
+        .await
+        .expect(200);
+    browser.go(&format!("{home}/sandbox")).await;
+    browser.run("window.confirm = () => true").await;
+    browser.click("button[value=reset]").await;
+    browser.sees("Put back: clients.").await;
+
+    browser.go(&home).await;
+    nothing_complained(&browser).await;
+}
+
+/// The console said nothing but what was provoked, and nothing was loaded from another host.
+async fn nothing_complained(browser: &Browser) {
+    let complaints = browser.complaints().await;
+    let known =
+        |text: &String| text.contains("422 (Unprocessable") || text.contains("400 (Bad Request)");
+    let unknown: Vec<&String> = complaints.iter().filter(|text| !known(text)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+    let elsewhere = browser.run("return performance.getEntriesByType('resource').map(e => e.name).filter(n => !n.startsWith(location.origin))").await;
+    assert_eq!(elsewhere, serde_json::json!([]));
+}
+
+/// Serves one page on another origin, and says its address.
+async fn page_elsewhere(html: String) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!(
+        "http://localhost:{}/",
+        listener.local_addr().unwrap().port()
+    );
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).await;
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                html.len()
+            );
+            let _ = stream.write_all(head.as_bytes()).await;
+            let _ = stream.write_all(html.as_bytes()).await;
+        }
+    });
+    address
+}
