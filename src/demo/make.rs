@@ -224,7 +224,7 @@ impl Cell<'_> {
                 out
             }
             Make::List(element) => {
-                let items: Vec<String> = (0..dice.between(0, 3))
+                let items: Vec<String> = (0..dice.between(1, 3))
                     .filter_map(|_| self.make_again(element, dice))
                     .collect();
                 format!(

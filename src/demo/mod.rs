@@ -218,7 +218,10 @@ impl Demo {
         self.template
             .refresh()
             .await
-            .map_err(|problem| anyhow::anyhow!("{problem}"))?;
+            .map_err(|problem| match problem.source {
+                Some(source) => anyhow::anyhow!("{source}"),
+                None => anyhow::anyhow!("{problem}"),
+            })?;
         let version = self.template.current();
         let row = record::begin(&self.db, seed as i64, version.number).await?;
         let started = std::time::Instant::now();

@@ -54,6 +54,8 @@ impl Report {
                     }
                     Verdict::Number => ("wired", "row".to_owned()),
                     Verdict::Computed => ("computed", String::new()),
+                    // It tells how rows hang together, and nothing of what was there.
+                    Verdict::Make(Make::Ordinal) => ("wired", name(&Make::Ordinal)),
                     Verdict::Make(make) => ("masked", name(make)),
                     Verdict::Omit => ("omitted", String::new()),
                 };

@@ -48,6 +48,16 @@ async fn what_adds_up_in_the_template_adds_up_in_the_demo() {
     }
 }
 
+/// No pay for hours that are not billed, no tax at a rate of none, nothing left of what is settled, the share of tasks that
+/// are complete.
+const FOLLOWS: &[&str] = &[
+    "timesheets.hourly_rate",
+    "invoices.total_tax",
+    "estimates.total_tax",
+    "credit_notes.remaining",
+    "projects.progress",
+];
+
 #[tokio::test]
 async fn a_seed_gives_the_same_bytes_anywhere_and_another_one_others() {
     let (one, two) = (Server::start().await, Server::start().await);
@@ -66,6 +76,11 @@ async fn a_seed_gives_the_same_bytes_anywhere_and_another_one_others() {
         .iter()
         .filter(|line| line.verdict == "masked")
     {
+        // What the CRM's rules work out of columns that are kept says the same under each seed.
+        if FOLLOWS.contains(&format!("{}.{}", line.table, line.column).as_str()) {
+            continue;
+        }
+
         let (table, column) = (&line.table, &line.column);
         let numbered = |schema: &str| {
             format!(
@@ -88,8 +103,12 @@ async fn a_seed_gives_the_same_bytes_anywhere_and_another_one_others() {
             pair(&other.identity.schema)
         );
         let row = superuser.query_one(&sql, &[]).await.unwrap();
-        cells += row.get::<_, i64>(0);
-        same += row.get::<_, i64>(1);
+        let (all, alike): (i64, i64) = (row.get(0), row.get(1));
+        if alike * 50 > all {
+            println!("{table}.{column}: {alike} of {all}");
+        }
+        cells += all;
+        same += alike;
     }
     assert!(cells > 100_000, "{cells}");
     assert!(same * 100 <= cells, "{same} of {cells} cells are the same");
@@ -118,16 +137,21 @@ async fn no_marker_in_a_masked_cell_comes_out_anywhere() {
     let server = Server::start().await;
     let superuser = server.superuser().await;
     // Types that no rule knows, and texts in every kind of definition.
-    superuser
+    // As the template's owner, who alone can copy what is in it.
+    let owner = server.connect_as("sandlot").await;
+    owner
         .batch_execute(&format!(
             "alter table public.clients add column odd pg_lsn, add column planted text default '{MARKER}-default',
                  add constraint planted_check check (planted <> '{MARKER}-check');
              comment on table public.clients is '{MARKER}-comment';
              comment on column public.clients.name is '{MARKER}-comment';
              create view public.planted_view as select id, '{MARKER}-view'::text as told from public.clients;
-             create function public.planted() returns text language sql as $$ select '{MARKER}-body'::text $$;
-             set session_replication_role = replica;"
+             create function public.planted() returns text language sql as $$ select '{MARKER}-body'::text $$;"
         ))
+        .await
+        .unwrap();
+    superuser
+        .batch_execute("set session_replication_role = replica")
         .await
         .unwrap();
     let mut planted = 0;
@@ -234,7 +258,7 @@ async fn plant(superuser: &Postgres, table: &str) -> usize {
             {
                 "71717.17".to_owned()
             }
-            "date" => "('1871-07-01'::date + (t.n % 25)::int)".to_owned(),
+            "date" => format!("('1871-07-01'::date + {})", number % 25),
             _ => continue,
         };
         let sql = format!(
@@ -281,6 +305,16 @@ async fn replace(server: &Server, demo: &Generation, masked: &BTreeMap<String, V
         .await
         .unwrap();
     for (table, columns) in masked {
+        // Out of the way first, where no two rows may have the same.
+        for column in columns
+            .iter()
+            .filter(|column| UNIQUE.contains(&column.as_str()))
+        {
+            let sql = format!(
+                "update public.\"{table}\" set \"{column}\" = 'zz' || id || '@x.y' where \"{column}\" is not null"
+            );
+            superuser.batch_execute(&sql).await.unwrap();
+        }
         let schema = &demo.identity.schema;
         let keyed = self::columns(&superuser, "public", table)
             .await
@@ -310,6 +344,8 @@ async fn replace(server: &Server, demo: &Generation, masked: &BTreeMap<String, V
             .unwrap_or_else(|error| panic!("{table}: {error:?}"));
     }
 }
+
+const UNIQUE: &[&str] = &["email", "number", "transaction_id"];
 
 /// The demo's types are its own; a value of one goes over as text.
 fn cast(column: &str) -> String {
