@@ -1,6 +1,9 @@
 //! The whole server on one screen: its parts, its routes, what runs in the background.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use chrono::{TimeDelta, Utc};
@@ -24,6 +27,8 @@ use crate::{
     config::Settings,
     data::{MakeSecret, Spine},
     databases::{self, Databases},
+    demo::Demo,
+    direct::{self, Direct},
     directory::Directory,
     edge::metrics::Metrics,
     exports::{
@@ -67,13 +72,19 @@ pub struct App {
     pub tenancy: Arc<Tenancy>,
     /// Requests for data, answered.
     pub spine: Arc<Spine>,
+    /// The masked copy that anybody may use.
+    pub demo: Demo,
     /// Who called what.
     pub audit: Arc<Audit>,
     /// How much may be asked for.
     pub limits: Arc<limits::Limits>,
     /// The server's figures.
     pub metrics: Arc<Metrics>,
+    /// The door for tenants' own programs, once it is open.
+    pub direct: OnceLock<Arc<Direct>>,
     health: Arc<Health>,
+    /// The servers' common secret.
+    secret: [u8; 32],
     /// Bytes that a tenant may take; none for no quota.
     quota: Option<u64>,
 }
@@ -115,11 +126,19 @@ impl App {
         let ttl =
             (settings.tenant_ttl > 0).then(|| TimeDelta::hours(i64::from(settings.tenant_ttl)));
         let directory = Directory::new(db.clone(), ttl);
+        let demo = Demo::new(
+            db.clone(),
+            tenants.clone(),
+            template.clone(),
+            &secrets.server,
+            settings,
+        );
         let auth = Auth::new(
             db.clone(),
             directory.clone(),
             tenants.clone(),
             Keys::new(&secrets.jwt),
+            demo.clone(),
             Tokens::new(db.clone(), &secrets.server),
             settings.query_tokens,
         );
@@ -158,10 +177,13 @@ impl App {
             auth: Arc::new(auth),
             tenancy: Arc::new(tenancy),
             spine: Arc::new(spine),
+            demo,
             audit,
             limits,
             metrics,
             health: Arc::new(health),
+            direct: OnceLock::new(),
+            secret: secrets.server,
             quota: Some(settings.tenant_quota * 1_000_000).filter(|bytes| *bytes > 0),
         }))
     }
@@ -177,6 +199,25 @@ impl App {
             .context("taking back steps of the platform's database")
     }
 
+    /// Opens the door for tenants' own programs, if the settings say so.
+    ///
+    /// # Errors
+    /// When its address can't be listened on.
+    pub async fn open_door(&self, settings: &Settings) -> anyhow::Result<()> {
+        let (directory, tenants) = (self.directory.clone(), self.tenants.clone());
+        let door = Direct::open(settings, directory, tenants, self.secret).await?;
+        if let Some(door) = door {
+            self.direct.get_or_init(|| door);
+        }
+        Ok(())
+    }
+
+    async fn keep_door(&self) {
+        if let Some(door) = self.direct.get() {
+            Arc::clone(door).serve().await;
+        }
+    }
+
     /// Starts what runs beside the requests.
     pub fn start_background(self: &Arc<Self>) -> JoinHandle<()> {
         let app = Arc::clone(self);
@@ -187,8 +228,10 @@ impl App {
             tokio::join!(
                 app.tenancy.keep_finishing(),
                 app.tenancy.keep_spares(),
+                app.demo.keep_fresh(),
                 app.keep_sweeping(),
                 app.tenants.keep_guard(),
+                app.keep_door(),
                 app.tenancy.keep_quota(app.quota),
                 app.audit.keep(),
                 app.auth.tokens().keep_writing_down(),
@@ -198,6 +241,9 @@ impl App {
 
     /// Closes all connections.
     pub async fn close(&self) {
+        if let Err(problem) = self.auth.tokens().write_down().await {
+            tracing::warn!(%problem, "when tokens were used could not be written down");
+        }
         self.audit.finish().await;
         self.tenants.close().await;
         if let Err(error) = self.db.clone().close().await {
@@ -288,6 +334,7 @@ fn api(
         .data(app.directory.clone())
         .data(Arc::clone(&app.auth))
         .data(Arc::clone(&app.tenancy))
+        .data(app.direct.get().cloned())
         .data(Arc::clone(&app.spine))
         .data(Records::new(app.db.clone()))
         .data(Log {
@@ -295,6 +342,7 @@ fn api(
             audit: Arc::clone(&app.audit),
         })
         .data(PublicUrl(public_url.to_owned()))
+        .data_opt(app.demo.token().map(|token| front::PublicToken(token.as_str().to_owned())))
         .map_to_response()
 }
 
@@ -414,6 +462,7 @@ fn tenants(
         limits: Limits {
             connections: settings.connections as usize,
             per_tenant: settings.connections_per_tenant as usize,
+            direct: settings.direct_listen.map_or(0, |_| direct::EACH),
             statement: Duration::from_secs(settings.request_timeout),
             ..Limits::default()
         },

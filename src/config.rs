@@ -42,6 +42,9 @@ pub enum Command {
     /// Look at, make, certify and remove tenants
     #[command(subcommand)]
     Tenant(TenantCommand),
+    /// Look at the demo and make its values anew
+    #[command(subcommand)]
+    Demo(DemoCommand),
     /// Try every known escape from a tenant's walls, on two throw-away tenants
     ///
     /// Works beside a running server or without one. A line per escape: held, open (known, with the
@@ -74,6 +77,19 @@ pub enum TemplateCommand {
     },
     /// Print where the template comes from and its version
     Show,
+}
+
+/// What can be done with the demo.
+#[derive(Debug, Subcommand)]
+pub enum DemoCommand {
+    /// Make a demo with other values, which a running server takes over within a second
+    Refresh {
+        /// Number that all values follow from [default: drawn]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(0..=i64::MAX as u64))]
+        seed: Option<u64>,
+    },
+    /// Print of each column whether it is kept, masked or omitted, why, and how its values are made
+    Explain,
 }
 
 /// What can be done with tenants; each is named by its id or its schema.
@@ -236,6 +252,23 @@ pub struct Settings {
     #[arg(long, env = "SANDLOT_CONNECTIONS_PER_TENANT", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100), value_name = "N", global = true)]
     pub connections_per_tenant: u32,
 
+    /// Where tenants' own programs may log in by PostgreSQL's protocol, such as 0.0.0.0:5433; nowhere if unset
+    #[arg(
+        long,
+        env = "SANDLOT_DIRECT_LISTEN",
+        value_name = "ADDRESS",
+        global = true
+    )]
+    pub direct_listen: Option<SocketAddr>,
+
+    /// Host, or host:port, under which clients reach that; SANDLOT_DIRECT_LISTEN if unset
+    #[arg(long, env = "SANDLOT_DIRECT_HOST", value_name = "HOST", global = true)]
+    pub direct_host: Option<String>,
+
+    /// Such connections that may be open at once; the own PostgreSQL allows as many more
+    #[arg(long, env = "SANDLOT_DIRECT_CONNECTIONS", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=5000), value_name = "N", global = true)]
+    pub direct_connections: u32,
+
     /// Disk that one tenant may take, in MB; 0 for no quota
     #[arg(long, env = "SANDLOT_TENANT_QUOTA", default_value_t = 1024, value_parser = clap::value_parser!(u64).range(0..=100_000_000), value_name = "MB", global = true)]
     pub tenant_quota: u64,
@@ -293,6 +326,24 @@ pub struct Settings {
         global = true
     )]
     pub query_limit: usize,
+
+    /// Whether there is a demo: a masked copy of the template that anybody may use with the public demo token
+    #[arg(long, env = "SANDLOT_DEMO", default_value_t = true, action = clap::ArgAction::Set, value_name = "BOOL", global = true)]
+    pub demo: bool,
+
+    /// Hours after which the demo's values are made anew; 0 for never
+    #[arg(
+        long,
+        env = "SANDLOT_DEMO_REFRESH",
+        default_value_t = 24,
+        value_name = "HOURS",
+        global = true
+    )]
+    pub demo_refresh: u32,
+
+    /// File that says of columns whether the demo shows, masks or omits them, over what is found out
+    #[arg(long, env = "SANDLOT_DEMO_RULES", value_name = "FILE", global = true)]
+    pub demo_rules: Option<PathBuf>,
 
     /// Requests a minute of one address, before any credential is looked at; 0 for no limit
     #[arg(

@@ -47,7 +47,7 @@ impl Databases {
         options.process_memory = Some(settings.process_memory).filter(|megabytes| *megabytes > 0);
         options.settings.push((
             "max_connections".to_owned(),
-            (settings.connections + 40).to_string(),
+            (settings.connections + 40 + direct(settings)).to_string(),
         ));
         tracing::info!(data_dir = %settings.data_dir.display(), "starting PostgreSQL");
         let embedded = Embedded::start(options).await.context(
@@ -99,5 +99,13 @@ impl Databases {
             tracing::info!("stopping PostgreSQL");
             embedded.stop().await;
         }
+    }
+}
+
+/// Connections of tenants' own programs.
+fn direct(settings: &Settings) -> u32 {
+    match settings.direct_listen {
+        Some(_) => settings.direct_connections,
+        None => 0,
     }
 }

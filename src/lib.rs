@@ -13,6 +13,7 @@
 //! | user | a row of a tenant's own `users`: who signs in to that copy |
 //! | caller | who asks, once credentials are checked, where, and with which rights |
 //! | problem | an error as an RFC 9457 document: one row of one catalogue |
+//! | demo | a schema with made-up values in the template's shape, which anybody may use and nobody can change |
 //! | surface | one face of the API |
 //!
 //! # The way of a request
@@ -37,7 +38,8 @@
 //! - `migration/` (crate): the tables of both databases, one reversible file a step.
 //! - `src/`: [`config`] every setting, [`problem`] every error, [`postgres`] the own PostgreSQL,
 //!   [`databases`] and [`platform`] where the two databases are, [`directory`] who is known,
-//!   [`edge`], [`limits`], [`audit`] the log of calls, [`auth`], [`template`], [`tenancy`], [`data`]
+//!   [`direct`] the door for PostgreSQL's own protocol, [`edge`], [`limits`], [`audit`] the log of
+//!   calls, [`auth`], [`template`], [`demo`], [`tenancy`], [`data`]
 //!   the spine, [`listing`] what lists in addresses mean, [`rest`], [`graphql`], [`reports`],
 //!   [`sql`], [`tokens`], [`logs`], [`exports`], [`accounts`] and [`panel`] the surfaces,
 //!   [`reference`](mod@reference) generated pages, [`front`] and [`health`] plain pages, [`check`] the walls tried,
@@ -62,6 +64,8 @@
 //! - I8. A field of GraphQL's `Query` is one plan and one statement; all mutations of an operation
 //!   are one transaction.
 //! - I9. All surfaces share one plan: the same rows and the same refusals whichever way you ask.
+//! - I10. The demo is masked at rest: its role reaches its schema and nothing else, its rows follow from a seed, and the
+//!   database itself refuses to keep a write (`tests/demo`).
 //! - I11. One catalogue of problems; nothing else leaves the server as an error, and the cause of
 //!   one has no way into a body (`tests/problems.rs`, `tests/rubbish.rs`).
 //! - A copy is wholly of one version of the template and knows of which; its certificate compares it
@@ -78,6 +82,8 @@ pub mod check;
 pub mod config;
 pub mod data;
 pub mod databases;
+pub mod demo;
+pub mod direct;
 pub mod directory;
 pub mod edge;
 pub mod exports;

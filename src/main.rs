@@ -41,6 +41,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             log::start(&cli.settings.log, cli.settings.log_format)?;
             runtime()?.block_on(operate::tenant(cli.settings, command))
         }
+        Command::Demo(command) => {
+            log::start(&cli.settings.log, cli.settings.log_format)?;
+            runtime()?.block_on(operate::demo(cli.settings, command))
+        }
         Command::Migrate { down } => {
             log::start(&cli.settings.log, cli.settings.log_format)?;
             runtime()?.block_on(serve::migrate(cli.settings, down))

@@ -14,7 +14,7 @@ use crate::{
     accounts,
     app::App,
     auth::operations::NewUser,
-    config::{Settings, TemplateCommand, TenantCommand},
+    config::{DemoCommand, Settings, TemplateCommand, TenantCommand},
     databases::Databases,
     directory::tenant,
     problem::Problem,
@@ -29,13 +29,18 @@ use crate::{
 pub async fn template(settings: Settings, command: TemplateCommand) -> anyhow::Result<()> {
     let databases = Databases::join(&settings).await?;
     let outcome = async {
-        // The file is loaded by the command; the start must not load another one first.
+        // A start that finds no template makes one: of the command's file, and not another one first.
         let mut settings = settings;
-        settings.template_file = None;
+        settings.template_file = match &command {
+            TemplateCommand::Load { file } => Some(file.clone()),
+            TemplateCommand::Show => None,
+        };
         let app = App::open(&settings, &databases).await?;
         let outcome = match command {
-            TemplateCommand::Load { file } => load(&app.tenants, &file).await,
-            TemplateCommand::Show => Ok(()),
+            TemplateCommand::Load { file } if !app.tenancy.template_was_loaded() => {
+                load(&app.tenants, &file).await
+            }
+            _ => Ok(()),
         };
         app.tenancy.renew_template().await.map_err(told)?;
         let source = template::source(&app.tenants).await?.unwrap_or_default();
@@ -73,6 +78,36 @@ pub async fn tenant(settings: Settings, command: TenantCommand) -> anyhow::Resul
     .await;
     databases.close().await;
     outcome
+}
+
+/// Runs a command on the demo.
+///
+/// # Errors
+/// When a database does not answer, or the demo can't be made.
+pub async fn demo(settings: Settings, command: DemoCommand) -> anyhow::Result<()> {
+    let databases = Databases::join(&settings).await?;
+    let outcome = async {
+        let app = App::open(&settings, &databases).await?;
+        let outcome = on_demo(&app, command).await;
+        app.close().await;
+        outcome
+    }
+    .await;
+    databases.close().await;
+    outcome
+}
+
+async fn on_demo(app: &Arc<App>, command: DemoCommand) -> anyhow::Result<()> {
+    match command {
+        DemoCommand::Refresh { seed } => {
+            let made = app.demo.refresh(seed).await?;
+            print(&format!(
+                "seed {}, version {} of the template\n",
+                made.seed, made.template_version
+            ))
+        }
+        DemoCommand::Explain => print(&app.demo.explain().await?.text()),
+    }
 }
 
 async fn on_tenants(app: &Arc<App>, command: TenantCommand) -> anyhow::Result<()> {

@@ -55,7 +55,12 @@ async fn listen(
         .await
         .with_context(|| format!("can't listen on {} (SANDLOT_LISTEN)", settings.listen))?;
     let address = listener.local_addr()?;
-    announce(&address.to_string(), &public_url(settings, &listener)?)?;
+    let token = app.demo.token().map(|token| token.as_str().to_owned());
+    announce(
+        &address.to_string(),
+        &public_url(settings, &listener)?,
+        token.as_deref(),
+    )?;
     run(settings, app, listener, stop).await
 }
 
@@ -69,6 +74,7 @@ pub async fn run(
     listener: TcpListener,
     mut stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
+    app.open_door(settings).await?;
     let public_url = public_url(settings, &listener)?;
     let document = platform_spec::finish(&app::service().spec())
         .map_err(|problem| anyhow::anyhow!("{problem}"))?;
@@ -162,10 +168,17 @@ pub fn openapi() -> anyhow::Result<String> {
 }
 
 /// What a person who started the server wants to know; the first line is for programs too.
-fn announce(address: &str, public_url: &str) -> anyhow::Result<()> {
+fn announce(address: &str, public_url: &str, demo: Option<&str>) -> anyhow::Result<()> {
     let mut out = stdout().lock();
     writeln!(out, "listening on http://{address}")?;
     writeln!(out, "start page   {public_url}/")?;
+    if let Some(token) = demo {
+        writeln!(out, "demo token   {token}")?;
+        writeln!(
+            out,
+            "try it       curl {public_url}/api/v1/clients?per_page=3 -H 'Authorization: Bearer {token}'"
+        )?;
+    }
     writeln!(
         out,
         "first call   curl {public_url}/api/register -H 'Content-Type: application/json' \\"

@@ -4,7 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Server};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    harness::{Client, Server},
+    tokens::make,
+};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -506,4 +512,107 @@ async fn the_postman_collection_has_what_its_readers_look_for() {
         queries,
         ["Ping", "Types", "List tasks", "Create by createTask"]
     );
+}
+
+#[tokio::test]
+async fn a_token_finds_what_it_may_reach_and_nothing_else() {
+    let server = Server::start().await;
+    let tenant = server.tenant("limited").await;
+    let two = json!({"scopes": ["tables", "graphql"], "allowed_tables": ["clients", "tasks"]});
+    let two = make(&tenant, two).await.client;
+    let described = document(&two, "").await;
+    check(&described);
+    assert_eq!(
+        resources(&described),
+        ["clients", "tasks"].map(str::to_owned).into()
+    );
+    // No other table is named anywhere, not as a relation, not in a description.
+    let text = described.to_string();
+    for other in ["invoices", "staffs", "projects", "/reports"] {
+        assert!(!text.contains(other), "{other}");
+    }
+    assert!(described["paths"]["/clients"].get("post").is_none());
+    assert!(described["paths"].get("/graphql").is_some());
+    assert!(described["paths"].get("/sql").is_none());
+    assert_eq!(described["security"], json!([{"bearer": []}]));
+    let collection = two.get("/api/v1/postman.json").await.expect(200).json();
+    let folders = collection["item"][0]["item"].as_array().unwrap();
+    let names: Vec<&str> = folders
+        .iter()
+        .map(|folder| folder["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["clients", "tasks"]);
+    assert_eq!(collection["item"][1]["item"], json!([]));
+    assert_eq!(collection["variable"].as_array().unwrap().len(), 3);
+    // A name that is out of reach is a name that there is not.
+    let outside = two.get("/api/v1/openapi.json?tables=invoices").await;
+    let outside = outside.problem(400, "invalid-parameter");
+    let nowhere = two.get("/api/v1/openapi.json?tables=nowhere").await;
+    let nowhere = nowhere.problem(400, "invalid-parameter");
+    let message = |problem: &Value| problem["errors"]["tables"][0].as_str().unwrap().to_owned();
+    assert_eq!(
+        message(&outside).replace("invoices", "nowhere"),
+        message(&nowhere)
+    );
+
+    let reports = json!({"scopes": ["views"], "allowed_views": ["invoices"]});
+    let reports = make(&tenant, reports).await.client;
+    let described = document(&reports, "").await;
+    check(&described);
+    let paths: Vec<&String> = described["paths"].as_object().unwrap().keys().collect();
+    assert_eq!(
+        paths,
+        [
+            "/",
+            "/reports",
+            "/reports/invoices",
+            "/reports/invoices/aggregate",
+            "/reports/invoices/schema"
+        ]
+    );
+    for path in paths {
+        reports.get(&format!("/api/v1{path}")).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_signs_is_not_for_gpt_actions() {
+    let server = Server::start().await;
+    let tenant = server.tenant("signs").await;
+    let made = make(&tenant, json!({"scopes": ["tables"], "hmac": true})).await;
+    let secret = made.hmac_secret.clone().unwrap();
+    let get = async |path: &str| {
+        let (path_only, query) = path.split_once('?').unwrap_or((path, ""));
+        let now = chrono::Utc::now().timestamp().to_string();
+        let digest = hex::encode(Sha256::digest(b""));
+        let text = ["GET", path_only, query, &digest, &now].join("\n");
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+        mac.update(text.as_bytes());
+        let signature = hex::encode(mac.finalize().into_bytes());
+        let client = made
+            .client
+            .with("X-Timestamp", &now)
+            .with("X-Signature", &signature);
+        client.get(path).await
+    };
+    let described = get("/api/v1/openapi.json").await.expect(200).json();
+    assert_eq!(
+        described["security"],
+        json!([{"bearer": [], "timestamp": [], "signature": []}])
+    );
+    get("/api/v1/openapi.json?tables=clients&use=tools")
+        .await
+        .expect(200);
+    for query in ["tables=clients", "use=gpt-actions"] {
+        let refused = get(&format!("/api/v1/openapi.yaml?{query}")).await;
+        let refused = refused.problem(400, "invalid-parameter");
+        assert!(
+            refused["errors"]["use"][0]
+                .as_str()
+                .unwrap()
+                .contains("HMAC"),
+            "{refused}"
+        );
+    }
+    get("/api/v1/postman.json").await.expect(200);
 }

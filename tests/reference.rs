@@ -53,9 +53,51 @@ async fn every_problem_has_its_anchor_on_the_page() {
 }
 
 #[tokio::test]
+async fn the_documentation_is_served_whole_and_under_a_strict_policy() {
+    let server = Server::start().await;
+    let page = server.client.get("/api_docs").await.expect(200);
+    for part in [
+        "start",
+        "rest",
+        "graphql",
+        "postman",
+        "openapi",
+        "gpt-actions",
+        "deployment",
+        "checklist",
+    ] {
+        assert!(
+            page.text().contains(&format!("<section id=\"{part}\">")),
+            "{part}"
+        );
+    }
+    for language in ["cURL", "PHP", "JavaScript", "Python"] {
+        let samples = page.text().matches(&format!("<h4>{language}</h4>")).count();
+        assert_eq!(samples, reference::samples::ENDPOINTS.len(), "{language}");
+    }
+    let base = format!("http://{}/api/v1/clients/1", server.client.address);
+    assert!(page.text().contains(&base), "samples name another server");
+    for path in ["/api_docs", "/api_docs/try"] {
+        let page = server.client.get(path).await.expect(200);
+        let policy = page.header("content-security-policy");
+        assert!(policy.contains("script-src 'self'"), "{path}: {policy}");
+        assert!(!policy.contains("unsafe"), "{path}: {policy}");
+        // What the page loads is there.
+        for part in page.text().split(['"', ' ', '>']) {
+            if part.starts_with("/assets/") || part.starts_with("/api_docs/swagger-ui") {
+                server.client.get(part).await.expect(200);
+            }
+        }
+        for inline in ["<style", "style=\"", "onclick=", "<script>"] {
+            assert!(!page.text().contains(inline), "{path}: {inline}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn no_page_loads_from_another_host() {
     let server = Server::start().await;
-    for path in ["/", "/api_docs"] {
+    for path in ["/", "/api_docs", "/api_docs/try"] {
         let page = server.client.get(path).await.expect(200).text();
         for load in [
             "src=\"http",

@@ -25,6 +25,7 @@ const JUDGED: &[(&str, &str, Needs)] = &[
     ("DELETE", "/api/tenant", Needs::Admin),
     ("GET", "/api/tenant/certificate", Needs::Admin),
     ("POST", "/api/tenant/reset", Needs::Admin),
+    ("GET", "/api/tenant/connection", Needs::Admin),
     ("GET", "/api/tenant/snapshots", Needs::Admin),
     ("POST", "/api/tenant/snapshots", Needs::Admin),
     ("POST", "/api/tenant/snapshots/{id}/restore", Needs::Admin),

@@ -20,12 +20,16 @@ const LAYERS: &[(&str, &[&str])] = &[
             "databases",
             "platform",
             "directory",
+            "direct",
             "limits",
             "audit",
             "edge",
         ],
     ),
-    ("spine", &["data", "listing", "template", "auth", "tenancy"]),
+    (
+        "spine",
+        &["data", "listing", "template", "demo", "auth", "tenancy"],
+    ),
     (
         "surfaces",
         &[

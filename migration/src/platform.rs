@@ -12,6 +12,7 @@ mod m0010_quota;
 mod m0020_reports;
 mod m0040_tokens;
 mod m0050_audit_log;
+mod m0060_demos;
 
 /// Runs the platform's migrations, oldest first.
 pub struct Migrator;
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0020_reports::Migration),
             Box::new(m0040_tokens::Migration),
             Box::new(m0050_audit_log::Migration),
+            Box::new(m0060_demos::Migration),
         ]
     }
 }

@@ -6,8 +6,10 @@
 //! - [`values`]: names, addresses, phones, companies that cannot be real
 //! - [`dice`]: the random numbers, one independent stream for every row
 //! - [`lines`]: the writer of `copy` text
+//! - [`masks`]: values that stand in for others, in tables that are not known here
 
 pub mod crm;
 pub mod dice;
 pub mod lines;
+pub mod masks;
 pub mod values;

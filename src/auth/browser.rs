@@ -127,7 +127,7 @@ impl Auth {
                 let (_, user) = self.user(*tenant, id).await?;
                 (user.email, Some(user.role))
             }
-            Who::Token { .. } => return Err(Kind::InvalidToken.into()),
+            Who::Token { .. } | Who::Anybody => return Err(Kind::InvalidToken.into()),
         };
         let jti = hex::encode(rand::random::<[u8; 16]>());
         let claims = jwt::claims(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    demo::Generation,
     directory::tenant,
     problem::{Kind, Problem},
 };
@@ -27,6 +28,8 @@ pub enum Who {
         /// The row's id, as text: a tenant may key its users as it likes.
         id: String,
     },
+    /// Anybody, by the public demo token.
+    Anybody,
     /// An API token.
     Token {
         /// Id of its tenant.
@@ -41,6 +44,7 @@ impl From<Who> for String {
         match who {
             Who::Account { id } => format!("account:{id}"),
             Who::User { tenant, id } => format!("user:{tenant}:{id}"),
+            Who::Anybody => "anybody".to_owned(),
             Who::Token { tenant, id } => format!("token:{tenant}:{id}"),
         }
     }
@@ -106,6 +110,8 @@ pub enum Place {
     Template,
     /// On a tenant's copy.
     Tenant(Arc<tenant::Model>),
+    /// On the masked copy, which keeps nothing.
+    Demo(Arc<Generation>),
 }
 
 /// Who asks, where, and with which rights.
@@ -144,11 +150,11 @@ impl Caller {
     /// # Errors
     /// `scope-not-allowed`.
     pub fn signed_in(self) -> Result<Self, Problem> {
-        match self.token {
-            Some(_) => Err(Problem::new(Kind::ScopeNotAllowed).detail(
+        match (&self.token, &self.who) {
+            (Some(_), _) | (_, Who::Anybody) => Err(Problem::new(Kind::ScopeNotAllowed).detail(
                 "No API token has a scope for this call; it takes the access token of somebody who is signed in.",
             )),
-            None => Ok(self),
+            _ => Ok(self),
         }
     }
 
@@ -163,6 +169,8 @@ impl Caller {
                 self.needs(Scope::Sql)?;
                 Ok(tenant)
             }
+            (_, Place::Demo(_)) => Err(Problem::new(Kind::ScopeNotAllowed)
+                .detail("The demo token does not have the scope `sql`.")),
             _ => self.tenant_as(Role::Admin),
         }
     }
@@ -174,6 +182,8 @@ impl Caller {
     pub fn tenant_as(&self, least: Role) -> Result<&Arc<tenant::Model>, Problem> {
         match &self.place {
             Place::Template => Err(Kind::ReadOnly.into()),
+            Place::Demo(_) => Err(Problem::new(Kind::PermissionDenied)
+                .detail("The demo belongs to nobody: this needs a tenant of your own.")),
             Place::Tenant(tenant) if self.role >= least => Ok(tenant),
             Place::Tenant(_) => Err(Problem::new(Kind::PermissionDenied).detail(format!(
                 "This needs the role `{}`; the signed-in user has the role `{}`.",

@@ -10,6 +10,7 @@ use sea_orm::DatabaseConnection;
 use tenants::{Identity, Tenants};
 
 use crate::{
+    demo::Demo,
     directory::{Directory, account, tenant},
     problem::{Kind, Problem},
 };
@@ -22,6 +23,7 @@ pub mod operations;
 pub mod password;
 pub mod present;
 pub mod replay;
+pub mod rehearse;
 pub mod rights;
 pub mod session;
 pub mod tokens;
@@ -38,6 +40,7 @@ pub struct Auth {
     directory: Directory,
     tenants: Tenants,
     keys: Keys,
+    demo: Demo,
     tokens: Tokens,
     /// Whether tokens may come in the address.
     query_tokens: bool,
@@ -60,6 +63,7 @@ impl Auth {
         directory: Directory,
         tenants: Tenants,
         keys: Keys,
+        demo: Demo,
         tokens: Tokens,
         query_tokens: bool,
     ) -> Self {
@@ -68,6 +72,7 @@ impl Auth {
             directory,
             tenants,
             keys,
+            demo,
             tokens,
             query_tokens,
         }
@@ -92,6 +97,11 @@ impl Auth {
             return Err(unknown());
         }
         Ok(Some(tenant))
+    }
+
+    /// The masked copy that anybody may use.
+    pub fn demo(&self) -> &Demo {
+        &self.demo
     }
 
     fn role_at(&self, who: &Who, role: Option<Role>, at: &tenant::Model) -> Result<Role, Problem> {
@@ -223,6 +233,7 @@ impl Auth {
     async fn role_now(&self, who: &Who) -> Result<Option<Role>, Problem> {
         match who {
             Who::Account { id } => self.account(*id).await.map(|_| None),
+            Who::Anybody => Err(Kind::InvalidToken.into()),
             Who::User { tenant, id } => {
                 let (_, user) = self.user(*tenant, id).await?;
                 Ok(Some(user.role))

@@ -280,6 +280,10 @@ impl AuthApi {
                     schema: None,
                 }
             }
+            Who::Anybody => {
+                return Err(Problem::new(Kind::PermissionDenied)
+                    .detail("The demo token speaks for anybody: nobody is signed in."));
+            }
             Who::User { tenant, id } => {
                 let (tenant, user) = auth.user(tenant, &id).await?;
                 Me {

@@ -70,11 +70,20 @@ impl Auth {
                 return Err(Problem::new(Kind::InvalidToken)
                     .detail("The request has a token in its header and another in its address."));
             }
+            Some(token) if self.demo().token().is_some_and(|demo| demo.is(token)) => {
+                return Err(Kind::EmbedTypeRequired.into());
+            }
             Some(token) => {
                 let way = if framed { Way::Frame } else { Way::Address };
                 return self.token_caller(request, token, way, tenant).await;
             }
         };
+        if self.demo().token().is_some_and(|token| token.is(text)) {
+            return match tenant {
+                None => self.anybody(request).await,
+                Some(_) => Err(Kind::TenantMismatch.into()),
+            };
+        }
         if text.starts_with(PREFIX) {
             return self.token_caller(request, text, Way::Header, tenant).await;
         }
@@ -96,6 +105,34 @@ impl Auth {
             token: None,
             signature: None,
         })
+    }
+
+    /// Whoever has the public demo token, or needs none: each address has a limit of its own.
+    ///
+    /// # Errors
+    /// `too-many-requests`; `service-unavailable` while the first demo is being made.
+    pub async fn anybody(&self, request: &Request) -> Result<Caller, Problem> {
+        let visit = Visit::of(request)?;
+        visit
+            .admit(format!("anybody:{}", visit.address()), None)
+            .await?;
+        Ok(Caller {
+            who: Who::Anybody,
+            place: Place::Demo(self.demo().here().await?),
+            role: Role::Admin,
+            family: String::new(),
+            token: None,
+            signature: None,
+        })
+    }
+
+    /// Whether a request comes with no credential at all, and there is a demo to show to anybody.
+    pub fn presents_nothing(&self, request: &Request) -> bool {
+        let headers = request.headers();
+        self.demo().token().is_some()
+            && !headers.contains_key(header::AUTHORIZATION)
+            && !headers.contains_key("api-key")
+            && in_address(request.original_uri().query().unwrap_or_default()).is_none()
     }
 
     async fn token_caller(

@@ -25,11 +25,22 @@ pub fn place(caller: &Caller, tenants: &Tenants) -> Result<(Identity, &'static s
     match &caller.place {
         Place::Template => Ok((tenants.reader(), "template")),
         Place::Tenant(tenant) => Ok((usable(tenant)?, "live")),
+        Place::Demo(demo) => Ok((demo.identity.clone(), "demo")),
     }
 }
 
+/// What the headers of every answer to the caller say beside the mode.
+pub fn marks(caller: &Caller, directory: &Directory) -> Vec<(&'static str, String)> {
+    let seed = match &caller.place {
+        Place::Demo(demo) => Some(("sandlot-seed", demo.seed.to_string())),
+        _ => None,
+    };
+    let sunset = sunset(caller, directory).map(|at| ("sunset", at));
+    seed.into_iter().chain(sunset).collect()
+}
+
 /// When the caller's copy expires, as the header `Sunset` says it (RFC 8594); `None` if it stays.
-pub fn sunset(caller: &Caller, directory: &Directory) -> Option<String> {
+fn sunset(caller: &Caller, directory: &Directory) -> Option<String> {
     let Place::Tenant(tenant) = &caller.place else {
         return None;
     };
@@ -39,6 +50,13 @@ pub fn sunset(caller: &Caller, directory: &Directory) -> Option<String> {
 
 /// What the caller may see and do.
 pub fn rules(caller: &Caller) -> Rules {
+    if let Place::Demo(demo) = &caller.place {
+        // What nobody may see is not there; what is there, anybody may write to, and nothing is kept.
+        return Rules {
+            simulation: Some(demo.late.clone()),
+            ..Rules::default()
+        };
+    }
     let mut users = Special {
         table: "users".to_owned(),
         hidden: vec!["password_hash".to_owned()],
@@ -75,6 +93,8 @@ pub fn rules(caller: &Caller) -> Rules {
         no_writes,
         no_growth,
         special: vec![users],
+        nothing: false,
+        simulation: None,
     }
 }
 

@@ -72,6 +72,7 @@ pub async fn open_for(
     let (tenant_id, account_id, user_id) = match who {
         Who::Account { id } => (None, Some(*id), None),
         Who::User { tenant, id } => (Some(*tenant), None, Some(id.clone())),
+        Who::Anybody => return Err(Kind::InvalidToken.into()),
         Who::Token { .. } => {
             return Err(Problem::new(Kind::InternalError).because("an API token signs nobody in"));
         }
@@ -136,8 +137,8 @@ pub async fn revoke_all(
         Who::User { tenant, id } => {
             ExprTrait::and(Column::TenantId.eq(*tenant), Column::UserId.eq(id.as_str()))
         }
-        // Tokens sign in to nothing.
-        Who::Token { .. } => return Ok(0),
+        // Tokens, the public one too, sign in to nothing.
+        Who::Token { .. } | Who::Anybody => return Ok(0),
     };
     let ended = Entity::update_many()
         .col_expr(Column::RevokedAt, Expr::value(now))

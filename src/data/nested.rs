@@ -232,10 +232,7 @@ impl<'a> Work<'a> {
                 }
             }
             (End::Plain(Keep::No), _) => {
-                let checked = self
-                    .lease
-                    .batch_execute("set constraints all immediate")
-                    .await;
+                let checked = self.lease.batch_execute(self.rules.end(Keep::No).1).await;
                 let rolled_back = self.lease.rollback().await;
                 rolled_back.map_err(|error| database(last, error))?;
                 checked.map_err(tenants::Error::from)

@@ -98,11 +98,13 @@ pub struct Write {
 /// Runs writes in one transaction. A failure comes with the place of the write that failed.
 ///
 /// One write is sent with the end of its transaction. Of several, each has to touch a row, so
-/// the end waits for what came of them. A statement alone is a transaction already.
+/// the end waits for what came of them. A statement alone is a transaction already. `late` are the statements, each with
+/// its semicolon, that check what is checked late where nothing is kept.
 pub async fn write(
     lease: &Lease,
     writes: &[Write],
     keep: Keep,
+    late: &str,
 ) -> Result<Vec<Outcome>, (usize, Failure)> {
     if let ([write], Keep::Yes) = (writes, keep)
         && let [statement] = write.statements.as_slice()
@@ -113,14 +115,14 @@ pub async fn write(
     let ready = ready(lease, writes).await?;
     let rows = ready.iter().map(|ready| ready.rows(lease));
     let end = match keep {
-        Keep::Yes => "commit",
-        Keep::No => "set constraints all immediate; rollback",
+        Keep::Yes => "commit".to_owned(),
+        Keep::No => format!("{late}rollback"),
     };
     let (began, rows, ended) = if writes.len() == 1 {
         tokio::join!(
             lease.batch_execute(lease.begin_text()),
             in_order(rows),
-            lease.batch_execute(end),
+            lease.batch_execute(&end),
         )
     } else {
         let (began, rows) = tokio::join!(lease.batch_execute(lease.begin_text()), in_order(rows));
@@ -130,7 +132,7 @@ pub async fn write(
                 rolled_back.map_err(|error| (at, failed(error)))?;
                 return Err((at, Failure::Missed));
             }
-            None => lease.batch_execute(end).await,
+            None => lease.batch_execute(&end).await,
         };
         (began, rows, ended)
     };

@@ -153,6 +153,7 @@ impl Spine {
         keep: Keep,
     ) -> Result<Vec<Answer>, Fault> {
         let whole = |problem: Problem| Fault { at: 0, problem };
+        let (keep, late) = rules.end(keep);
         let mut visit = Visit::begin(self, identity, rules).await.map_err(whole)?;
         let ready = self.sealed(&mut visit, requests).await?;
         loop {
@@ -160,7 +161,7 @@ impl Spine {
             let writes: Vec<Write> = plans.iter().map(|plan| spell(plan, identity)).collect();
             let until = visit.until;
             let lease = visit.lease().await.map_err(whole)?;
-            let written = until.keep(lease, run::write(lease, &writes, keep)).await;
+            let written = until.keep(lease, run::write(lease, &writes, keep, late)).await;
             match written.map_err(|error| whole(error.into()))? {
                 Ok(outcomes) => {
                     visit.end(plans.iter().any(Plan::runs_tenants_code));

@@ -53,6 +53,15 @@ impl Directory {
         Ok(found)
     }
 
+    /// The tenant whose role it is, as the database has it now.
+    ///
+    /// # Errors
+    /// `service-unavailable` if the platform's database is out of reach.
+    pub async fn by_role(&self, role: &str) -> Result<Option<tenant::Model>, Problem> {
+        let of_role = tenant::Entity::find().filter(tenant::Column::Role.eq(role));
+        Ok(of_role.one(&self.db).await?)
+    }
+
     /// When a tenant will be removed, if its life is bounded.
     pub fn expiry(&self, tenant: &tenant::Model) -> Option<DateTime<Utc>> {
         self.ttl

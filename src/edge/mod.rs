@@ -36,6 +36,7 @@ pub mod listen;
 pub mod metrics;
 pub mod network;
 mod paced;
+mod refusals;
 pub mod render;
 pub mod request_id;
 pub mod visit;
@@ -85,6 +86,7 @@ pub struct Edge<E> {
     door: Door,
     renderer: render::Renderer,
     metrics: Arc<Metrics>,
+    refusals: refusals::Refusals,
 }
 
 /// The body as it was sent, beside the request: for what looks at it before a surface takes it.
@@ -138,6 +140,7 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
             door,
             renderer,
             metrics,
+            refusals: refusals::Refusals::default(),
         }
     }
 
@@ -169,6 +172,9 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
             },
             Err(problem) => Err(problem.into()),
         };
+        if visit.is_refused() {
+            self.refusals.wait().await;
+        }
         let mut response = match outcome {
             Ok(response) => response,
             Err(error) => self.renderer.render(error, &asked.method, &asked.path, &id),

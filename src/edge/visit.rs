@@ -77,6 +77,12 @@ impl Visit {
         self.0.seen.lock().clone()
     }
 
+    /// Whether a limit refused the request.
+    pub fn is_refused(&self) -> bool {
+        let seen = self.0.seen.lock();
+        seen.drawn.iter().any(|drawn| !drawn.granted)
+    }
+
     /// Notes the tenant that the request is about.
     pub fn note_tenant(&self, id: i64) {
         self.0.seen.lock().tenant = Some(id);

@@ -107,7 +107,7 @@ impl Exports {
         let given = parameters(&query)?;
         let asked = Asked::read(&given, self.form)?;
         let tenant = match &caller.place {
-            Place::Template => None,
+            Place::Template | Place::Demo(_) => None,
             Place::Tenant(tenant) => Some(tenant.id),
         };
         let mut published = Vec::new();
@@ -313,6 +313,7 @@ fn credential(caller: &Caller) -> Credential {
         (Some(token), _) if token.hmac_secret.is_some() => Credential::Signed,
         (Some(_), _) => Credential::Token,
         (None, Place::Template) => Credential::Template,
+        (None, Place::Demo(_)) => Credential::Token,
         (None, Place::Tenant(_)) => Credential::User,
     }
 }

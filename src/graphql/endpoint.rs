@@ -5,7 +5,7 @@ use super::execute::{On, Outcome, Render, execute};
 use super::faults;
 use super::schema::Schemas;
 use crate::auth::tokens::Scope;
-use crate::auth::{Auth, replay, rights};
+use crate::auth::{Auth, rehearse::rehearse, replay, rights};
 use crate::data::Spine;
 use crate::data::ledger::{self, DUPLICATE};
 use crate::data::run::Keep;
@@ -43,7 +43,9 @@ impl Graphql {
         let caller = auth.caller(request).await?;
         caller.needs(Scope::Graphql)?;
         let (identity, mode) = rights::place(&caller, auth.tenants())?;
-        let rules = rights::rules(&caller);
+        let mut rules = rights::rules(&caller);
+        let rehearsal = rehearse(request).await?;
+        rules.nothing = rehearsal.empty;
         if request.method() != Method::POST {
             return Err(Problem::new(Kind::MethodNotAllowed)
                 .detail("GraphQL takes POST.")
@@ -54,11 +56,8 @@ impl Graphql {
         }
         let envelope = envelope::read(body)?;
         let prefer = joined(request.headers(), "prefer");
-        let keep = if prefers(prefer.as_deref(), "tx", "rollback") {
-            Keep::No
-        } else {
-            Keep::Yes
-        };
+        let prefers = prefers(prefer.as_deref(), "tx", "rollback");
+        let keep = rules.keep(if prefers { Keep::No } else { Keep::Yes });
         let accept = joined(request.headers(), "accept");
         let media = media_type(accept.as_deref());
         let replay = replay::of(&caller, request, body, false)?;
@@ -94,13 +93,15 @@ impl Graphql {
         if reply.duplicate {
             response = response.header(DUPLICATE, "true");
         }
-        if let Some(sunset) = rights::sunset(&caller, auth.directory()) {
-            response = response.header("sunset", sunset);
+        let marks = rights::marks(&caller, auth.directory());
+        for (name, value) in marks.into_iter().chain(rehearsal.mark()) {
+            response = response.header(name, value);
         }
         if wrote && keep == Keep::No {
-            response = response
-                .header("sandlot-simulated", "true")
-                .header("preference-applied", "tx=rollback");
+            response = response.header("sandlot-simulated", "true");
+        }
+        if wrote && prefers {
+            response = response.header("preference-applied", "tx=rollback");
         }
         Ok(response.body(reply.body))
     }

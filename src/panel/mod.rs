@@ -268,7 +268,7 @@ impl<'a> Ask<'a> {
             .filter(|tenant| match &browser.who {
                 Who::Account { id } => tenant.account_id == *id,
                 Who::User { tenant: own, .. } => tenant.id == *own,
-                Who::Token { .. } => false,
+                Who::Token { .. } | Who::Anybody => false,
             })
             .filter(|tenant| tenant.status != tenant::Status::Deleting)
             .ok_or_else(missing)

@@ -1,7 +1,5 @@
 //! Requests as they are written in cURL, PHP, JavaScript and Python.
 
-use serde_json::Value;
-
 /// A call that the reference shows.
 #[derive(Clone, Copy, Debug)]
 pub struct Endpoint {
@@ -285,17 +283,10 @@ impl Endpoint {
     }
 }
 
-/// The call's body for people.
-pub fn pretty(body: &str) -> String {
-    match serde_json::from_str::<Value>(body) {
-        Ok(value) => serde_json::to_string_pretty(&value).unwrap_or_default(),
-        Err(_) => body.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     #[test]
     fn bodies_are_json_that_all_languages_take_as_it_is() {

@@ -12,7 +12,7 @@ use poem::{
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    auth::{Auth, tokens::places::frame_sources},
+    auth::{Auth, rights, tokens::places::frame_sources},
     data::{request::Request as Question, rows::Format},
     edge::headers::part,
     listing::{
@@ -49,7 +49,11 @@ impl Endpoint for Embed {
 async fn answer(request: &Request) -> Result<Response, Problem> {
     let query = request.original_uri().query().unwrap_or_default();
     let auth = part::<Arc<Auth>>(request)?;
-    let caller = auth.caller_in_frame(request).await?;
+    let caller = match auth.presents_nothing(request) {
+        // A page that is embedded without a credential shows the demo's figures.
+        true => auth.anybody(request).await?,
+        false => auth.caller_in_frame(request).await?,
+    };
     let domains = caller.token.as_ref().map(|token| token.domains.as_slice());
     let framed_by = frame_sources(domains.unwrap_or_default());
     let desk = Desk::of(request, &caller).await?;
@@ -70,7 +74,10 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
     let answer = desk.ask(&question, Format::Json).await?;
     let title = &found.report.title;
     let chart = Chart::of(title, wanted.kind, &figures, &answer.body)?;
-    let response = Response::builder().header("sandlot-mode", desk.mode);
+    let mut response = Response::builder().header("sandlot-mode", desk.mode);
+    for (name, value) in rights::marks(&caller, auth.directory()) {
+        response = response.header(name, value);
+    }
     Ok(if wanted.svg {
         response
             .header(header::CONTENT_TYPE, "image/svg+xml")

@@ -14,6 +14,7 @@ use crate::{
         Auth,
         caller::{Caller, Place},
         present::without_token,
+        rehearse::rehearse,
         rights,
         tokens::Scope,
     },
@@ -92,7 +93,7 @@ impl<'a> Desk<'a> {
             rules: rights::rules(caller),
             mode,
             tenant: match &caller.place {
-                Place::Template => None,
+                Place::Template | Place::Demo(_) => None,
                 Place::Tenant(tenant) => Some(tenant.id),
             },
         };
@@ -197,7 +198,9 @@ impl<'a> Desk<'a> {
 async fn answer(request: &Request) -> Result<Response, Problem> {
     let auth = part::<Arc<Auth>>(request)?;
     let caller = auth.caller(request).await?;
-    let desk = Desk::of(request, &caller).await?;
+    let mut desk = Desk::of(request, &caller).await?;
+    let rehearsal = rehearse(request).await?;
+    desk.rules.nothing = rehearsal.empty;
     let path = request.original_uri().path();
     let rest = path.strip_prefix(PATH).unwrap_or_default();
     let target = target(rest)?;
@@ -255,9 +258,11 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
         }
     };
     let mut response = respond(reply, desk.mode);
-    let sunset = rights::sunset(&caller, auth.directory());
-    if let Some(sunset) = sunset.and_then(|sunset| HeaderValue::from_str(&sunset).ok()) {
-        response.headers_mut().insert("sunset", sunset);
+    let marks = rights::marks(&caller, auth.directory());
+    for (name, value) in marks.into_iter().chain(rehearsal.mark()) {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
     }
     Ok(response)
 }

@@ -8,7 +8,7 @@ use poem::{
 };
 
 use crate::{
-    auth::{Auth, present::without_token, replay, rights},
+    auth::{Auth, present::without_token, rehearse::rehearse, replay, rights},
     data::Spine,
     edge::headers::{joined, one, part},
     problem::Problem,
@@ -36,7 +36,9 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
     let spine = part::<Arc<Spine>>(request)?;
     let caller = auth.caller(request).await?;
     let (identity, mode) = rights::place(&caller, auth.tenants())?;
-    let rules = rights::rules(&caller);
+    let mut rules = rights::rules(&caller);
+    let rehearsal = rehearse(request).await?;
+    rules.nothing = rehearsal.empty;
     let uri = request.original_uri();
     let query = without_token(uri.query().unwrap_or_default());
     let prefer = joined(request.headers(), "prefer");
@@ -59,9 +61,9 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
         .status(StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK))
         .header("sandlot-mode", mode)
         .body(reply.body);
-    let sunset = rights::sunset(&caller, auth.directory());
-    let sunset = sunset.map(|value| ("sunset", value));
-    for (name, value) in sunset.into_iter().chain(reply.headers) {
+    let marks = rights::marks(&caller, auth.directory());
+    let marks = marks.into_iter().chain(rehearsal.mark());
+    for (name, value) in marks.chain(reply.headers) {
         let name = HeaderName::from_bytes(name.as_bytes());
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value)) {
             response.headers_mut().insert(name, value);

@@ -90,8 +90,10 @@ pub async fn handle(
     refuse(spine, identity, rules, &target, method).await?;
     let (request, paging) = parse::request(method, &target, &parameters, &call)?;
     let csv = matches!(request, Request::List(_)) && call.headers.wants_csv();
-    let keep = if request.is_write() && call.headers.prefers("tx", "rollback") {
-        Keep::No
+    let prefers = request.is_write() && call.headers.prefers("tx", "rollback");
+    let preferred = if prefers { Keep::No } else { Keep::Yes };
+    let keep = if request.is_write() {
+        rules.keep(preferred)
     } else {
         Keep::Yes
     };
@@ -125,6 +127,8 @@ pub async fn handle(
     };
     if keep == Keep::No {
         reply.headers.push(("Sandlot-Simulated", "true".to_owned()));
+    }
+    if prefers {
         reply
             .headers
             .push(("Preference-Applied", "tx=rollback".to_owned()));

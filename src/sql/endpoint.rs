@@ -104,8 +104,8 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
     if reply.duplicate {
         response = response.header(DUPLICATE, "true");
     }
-    if let Some(sunset) = rights::sunset(&caller, auth.directory()) {
-        response = response.header("sunset", sunset);
+    for (name, value) in rights::marks(&caller, auth.directory()) {
+        response = response.header(name, value);
     }
     if keep == Keep::No {
         response = response

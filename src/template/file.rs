@@ -8,16 +8,17 @@ use tenants::Tenants;
 
 use super::{load, source};
 
-/// Loads the file unless the template was made from it already.
+/// Loads the file unless the template was made from it already; says whether it did.
 ///
 /// # Errors
 /// When the file can't be read, or is refused; the template stays as it was.
-pub async fn load_if_changed(tenants: &Tenants, file: &Path) -> anyhow::Result<()> {
+pub async fn load_if_changed(tenants: &Tenants, file: &Path) -> anyhow::Result<bool> {
     let (sql, name) = read(file).await?;
     if source(tenants).await?.as_deref() == Some(&name) {
-        return Ok(());
+        return Ok(false);
     }
-    replace(tenants, file, &sql, &name).await
+    replace(tenants, file, &sql, &name).await?;
+    Ok(true)
 }
 
 /// Loads the file, also if the template was made from it before.

@@ -19,6 +19,7 @@ pub mod load;
 mod seeding;
 mod versions;
 
+pub use seeding::NAME as CRM;
 pub use versions::Version;
 
 /// The schema that the template is in.
@@ -32,6 +33,7 @@ const TRIES: usize = 5;
 pub struct Template {
     tenants: Tenants,
     state: Arc<RwLock<State>>,
+    loaded: bool,
 }
 
 struct State {
@@ -51,8 +53,9 @@ impl Template {
         settings: &Settings,
     ) -> anyhow::Result<Self> {
         migrate(tenants_url, Part::Platform).await?;
+        let mut loaded = false;
         match &settings.template_file {
-            Some(file) => file::load_if_changed(tenants, file).await?,
+            Some(file) => loaded = file::load_if_changed(tenants, file).await?,
             None => {
                 let source = source(tenants).await?;
                 // A template of the operator's own is left alone.
@@ -73,7 +76,13 @@ impl Template {
         Ok(Self {
             tenants: tenants.clone(),
             state: Arc::new(RwLock::new(State { version, hint })),
+            loaded,
         })
+    }
+
+    /// Whether opening it loaded it from the file of the settings.
+    pub fn was_loaded(&self) -> bool {
+        self.loaded
     }
 
     /// The number of the version that copies are made of now.
@@ -92,7 +101,10 @@ impl Template {
     /// `service-unavailable` if the database is out of reach, `internal-error` if it refuses the copy.
     pub async fn copy_to(&self, schema: &str, role: &str) -> Result<i64, Problem> {
         self.tenants.make_schema(schema, role).await?;
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
+            if attempt > 0 {
+                self.tenants.clear_schema(schema, role).await?;
+            }
             let version = self.current();
             let fill = match self.tenants.copy(&version.script, schema, role).await {
                 Ok(fill) => fill,

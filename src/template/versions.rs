@@ -52,15 +52,7 @@ async fn number(client: &mut Client, script: Script) -> anyhow::Result<Option<Ve
         return Ok(None);
     }
     let rows = rows(&turn).await?;
-    let known = turn
-        .query_opt(
-            "select v.version from _sandlot.template t join _sandlot.template_versions v using (version)
-             where v.definitions = $1 and v.rows = $2",
-            &[&definitions, &rows],
-        )
-        .await?;
-    if let Some(known) = known {
-        let number = known.try_get(0)?;
+    if let Some(number) = known(&turn, definitions, &rows).await? {
         return Ok(Some(Version {
             number,
             rows,
@@ -75,6 +67,14 @@ async fn number(client: &mut Client, script: Script) -> anyhow::Result<Option<Ve
         .await?;
     if script::stamp(&turn, SCHEMA).await? != definitions || self::rows(&turn).await? != rows {
         return Ok(None);
+    }
+    // Reading it all took a while, and somebody else may have done it as well.
+    if let Some(number) = known(&turn, definitions, &rows).await? {
+        return Ok(Some(Version {
+            number,
+            rows,
+            script,
+        }));
     }
     let number = turn
         .query_one(
@@ -94,6 +94,22 @@ async fn number(client: &mut Client, script: Script) -> anyhow::Result<Option<Ve
         rows,
         script,
     }))
+}
+
+/// The number of the latest version, if that is what these stamps are of.
+async fn known(
+    tx: &impl GenericClient,
+    definitions: i64,
+    rows: &str,
+) -> Result<Option<i64>, tokio_postgres::Error> {
+    tx.query_opt(
+        "select v.version from _sandlot.template t join _sandlot.template_versions v using (version)
+         where v.definitions = $1 and v.rows = $2",
+        &[&definitions, &rows],
+    )
+    .await?
+    .map(|row| row.try_get(0))
+    .transpose()
 }
 
 async fn digest(client: &mut Client, script: &Script) -> anyhow::Result<String> {

@@ -96,6 +96,11 @@ impl Tenancy {
         self.template.version()
     }
 
+    /// Whether the start loaded the template from the file of the settings.
+    pub fn template_was_loaded(&self) -> bool {
+        self.template.was_loaded()
+    }
+
     /// Takes note of a template that has just been changed.
     ///
     /// # Errors
@@ -120,7 +125,10 @@ impl Tenancy {
             let id = tenant.id;
             async move { tenancy.finish(id).await }
         });
-        let user_id = match tokio::time::timeout(PATIENCE, making).await {
+        let made = tokio::time::timeout(PATIENCE, making).await;
+        // Not before: making the next spare would take a core from whoever waits for this one.
+        self.spare_taken.notify_one();
+        let user_id = match made {
             Ok(Ok(Ok(user_id))) => user_id,
             Ok(Ok(Err(problem))) => {
                 tracing::error!(tenant = tenant.id, %problem, cause = ?problem.source, "a copy could not be made yet");
@@ -184,7 +192,6 @@ impl Tenancy {
     ) -> Result<tenant::Model, Problem> {
         let version = self.template.version();
         let spare = spares::take(db, version).await?;
-        self.spare_taken.notify_one();
         let (spare, role) = match spare {
             Some(spare) => (Some(spare.schema), spare.role),
             None => (None, names::fresh_role()),

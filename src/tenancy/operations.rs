@@ -12,9 +12,10 @@ use crate::{
         extract::{Keyed, TenantAdmin},
         operations::Section,
     },
+    direct::{Direct, EACH},
     directory::{Directory, tenant},
     edge::form::{Body, Fields, Form},
-    problem::Problem,
+    problem::{Kind, Problem},
 };
 
 use super::{Tenancy, snapshots};
@@ -127,6 +128,28 @@ impl TenantApi {
     #[oai(path = "/certificate-key", method = "get")]
     async fn certificate_key(&self, tenancy: Data<&Arc<Tenancy>>) -> Json<Any<Value>> {
         Json(Any(tenancy.certificate_key()))
+    }
+
+    /// An address for psql, drivers and ORMs: the tenant's own role, its password and the database
+    ///
+    /// Where the operator has opened a port for it; `feature-disabled` elsewhere. Whoever has the
+    /// address can do all that the tenant can. A role whose password or settings were changed is put
+    /// in order by asking.
+    #[oai(path = "/tenant/connection", method = "get")]
+    async fn connection(
+        &self,
+        door: Data<&Option<Arc<Direct>>>,
+        admin: TenantAdmin,
+    ) -> Result<Json<Connection>, Problem> {
+        crate::auth::usable(&admin.tenant)?;
+        let door = door.0.as_ref().ok_or_else(|| {
+            Problem::new(Kind::FeatureDisabled)
+                .detail("This server takes no connections by PostgreSQL's own protocol; its operator can allow them.")
+        })?;
+        Ok(Json(Connection {
+            url: door.url(&admin.tenant).await?,
+            connections: EACH,
+        }))
     }
 
     /// Reset the tenant to the template
@@ -279,6 +302,15 @@ impl Form for Reset {
             tables: fields.optional_texts("tables"),
         }
     }
+}
+
+/// How the tenant's own programs log in.
+#[derive(Object)]
+struct Connection {
+    /// As psql and most drivers take it; without encryption, so it is for networks that are trusted
+    url: String,
+    /// How many of these connections the tenant may hold at once
+    connections: usize,
 }
 
 /// What a reset did.

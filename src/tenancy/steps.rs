@@ -17,6 +17,7 @@ use tenants::{Access, names};
 use tokio_postgres::error::SqlState;
 
 use crate::{
+    demo::Demo,
     directory::{account, tenant},
     problem::{Kind, Problem},
 };
@@ -136,7 +137,10 @@ impl Tenancy {
         // What names the schema in text is made anew under the new name, by its owner to be.
         let mending = version.script.mend(&tenant.schema);
         if !mending.is_empty() {
-            let lease = self.tenants.lease(&tenant.identity(), Access::Write).await?;
+            let lease = self
+                .tenants
+                .lease(&tenant.identity(), Access::Write)
+                .await?;
             let limit = self.tenants.settings().limits.statement;
             let mend = async {
                 lease.begin().await?;
@@ -217,7 +221,12 @@ impl Tenancy {
             let names = [&tenant.schema, &tenant.role].into_iter();
             names.chain(&tenant.spare).cloned()
         });
-        let known: HashSet<String> = of_spares.chain(of_tenants).chain(of_snapshots).collect();
+        let demos = Demo::names(&self.db).await?;
+        let known: HashSet<String> = of_spares
+            .chain(of_tenants)
+            .chain(of_snapshots)
+            .chain(demos)
+            .collect();
         for name in there.schemas.into_iter().chain(there.roles) {
             if known.contains(&name) {
                 continue;
@@ -248,9 +257,9 @@ impl Tenancy {
             return Ok(None);
         }
         let users = self.tenants.users_of(schema).await?;
-        Ok(tenants.iter().find(|tenant| {
-            tenant.status == tenant::Status::Ready && users.contains(&tenant.role)
-        }))
+        Ok(tenants
+            .iter()
+            .find(|tenant| tenant.status == tenant::Status::Ready && users.contains(&tenant.role)))
     }
 }
 

@@ -145,10 +145,8 @@ impl TokensApi {
         id: Path<i64>,
         body: Body<TokenChanges>,
     ) -> Result<Json<TokenBody>, Problem> {
-        let tokens = auth.tokens();
-        let record = shelf::one(tokens, admin.tenant.id, id.0).await?;
-        let draft = body.0.applied(&record)?;
-        shown(shelf::change(tokens, record.id, &draft).await?).map(Json)
+        let changed = shelf::change(auth.tokens(), admin.tenant.id, id.0, body.0).await?;
+        shown(changed).map(Json)
     }
 
     /// Revoke a token

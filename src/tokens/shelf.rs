@@ -17,7 +17,7 @@ use crate::{
     problem::{Kind, Problem},
 };
 
-use super::form::Draft;
+use super::form::{Draft, TokenChanges};
 
 /// How many tokens a tenant may have.
 pub const MOST: u64 = 100;
@@ -99,18 +99,32 @@ pub async fn make(tokens: &Tokens, tenant: i64, draft: Draft) -> Result<Made, Pr
     })
 }
 
-/// Puts a token's properties in the place of those that it had.
+/// Changes one of a tenant's tokens.
 ///
 /// # Errors
-/// `service-unavailable` if the platform's database is out of reach.
-pub async fn change(tokens: &Tokens, id: i64, draft: &Draft) -> Result<Model, Problem> {
-    let changed = changed(Unchanged(id), draft).update(tokens.db()).await;
+/// `not-found` if the tenant has none of that id, `validation-failed` where what is changed does
+/// not go with what stays.
+pub async fn change(
+    tokens: &Tokens,
+    tenant: i64,
+    id: i64,
+    changes: TokenChanges,
+) -> Result<Model, Problem> {
+    let transaction = tokens.db().begin().await?;
+    // Of two changes at once, the later one starts from what the first has left.
+    let record = Entity::find_by_id(id)
+        .filter(Column::TenantId.eq(tenant))
+        .lock_exclusive()
+        .one(&transaction)
+        .await?
+        .ok_or_else(|| missing(id))?;
+    let draft = changes.applied(&record)?;
+    let changed = changed(Unchanged(id), &draft).update(&transaction).await?;
+    let committed = transaction.commit().await;
     // Whatever came of it, requests look for themselves.
     tokens.forget(id);
-    match changed {
-        Err(DbErr::RecordNotUpdated) => Err(missing(id)),
-        outcome => Ok(outcome?),
-    }
+    committed?;
+    Ok(changed)
 }
 
 /// Revokes a token.

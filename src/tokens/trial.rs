@@ -51,13 +51,13 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
     let mut response = Response::builder()
         .header(header::CONTENT_TYPE, "application/json")
         .header("sandlot-mode", mode);
-    if let Some(sunset) = rights::sunset(&caller, auth.directory()) {
-        response = response.header("sunset", sunset);
+    for (name, value) in rights::marks(&caller, auth.directory()) {
+        response = response.header(name, value);
     }
     let mut document = credential(&caller);
     document["schema"] = match &caller.place {
         Place::Tenant(tenant) => tenant.schema.as_str().into(),
-        Place::Template => Value::Null,
+        Place::Template | Place::Demo(_) => Value::Null,
     };
     document["tables"] = tables.len().into();
     document["views"] = views.len().into();
@@ -81,11 +81,15 @@ fn credential(caller: &Caller) -> Value {
     let scopes = Scope::ALL.into_iter().filter(|scope| match scope {
         Scope::Tables | Scope::Views | Scope::Graphql => true,
         Scope::Write => caller.role >= Role::Editor,
-        Scope::Sql => caller.role >= Role::Admin,
+        Scope::Sql => caller.role >= Role::Admin && caller.who != Who::Anybody,
     });
     json!({
         "name": null,
-        "kind": if matches!(caller.who, Who::Account { .. }) { "account" } else { "user" },
+        "kind": match caller.who {
+            Who::Account { .. } => "account",
+            Who::Anybody => "demo",
+            _ => "user",
+        },
         "scopes": scopes.collect::<Vec<_>>(),
         "signed": false,
         "expires_at": null,

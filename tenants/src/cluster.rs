@@ -76,7 +76,8 @@ impl Tenants {
         let lease = self.platform().await?;
         require(&lease).await?;
         lease.begin().await?;
-        self.make_owner(&lease).await?;
+        self.make_owner(&lease, &self.owner_role()).await?;
+        self.make_owner(&lease, &self.demo_owner()).await?;
         self.make_login(&lease, &self.reader_role()).await?;
         lease
             .batch_execute("create schema if not exists _sandlot")
@@ -95,14 +96,13 @@ impl Tenants {
         Ok(found)
     }
 
-    async fn make_owner(&self, lease: &Lease) -> Result<(), Error> {
-        let owner = self.owner_role();
-        if !crate::roles::role_exists(lease, &owner).await? {
+    async fn make_owner(&self, lease: &Lease, owner: &str) -> Result<(), Error> {
+        if !crate::roles::role_exists(lease, owner).await? {
             lease
-                .batch_execute(&format!("create role {} nologin", quote_ident(&owner)))
+                .batch_execute(&format!("create role {} nologin", quote_ident(owner)))
                 .await?;
         }
-        self.join(lease, &owner).await
+        self.join(lease, owner).await
     }
 
     /// Makes the platform a member of a role of its own.

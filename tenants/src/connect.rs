@@ -180,7 +180,7 @@ impl Door {
             config.password(password);
         }
         config
-            .options(options(&tenant_settings(identity, &self.limits)))
+            .options(tenant_options(identity, &self.limits))
             .to_owned()
     }
 }
@@ -195,6 +195,11 @@ impl Credentials {
         mac.update(role.as_bytes());
         Some(hex::encode(mac.finalize().into_bytes()))
     }
+}
+
+/// The same as `options` of the startup packet.
+pub(crate) fn tenant_options(identity: &Identity, limits: &Limits) -> String {
+    options(&tenant_settings(identity, limits))
 }
 
 /// What a tenant's session starts with. Sent in the startup packet, these beat whatever the tenant

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio_postgres::Statement;
@@ -17,6 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Looks between two renewals of the guard's own locks; in between nobody can rebuild the catalogs it reads.
 const RENEWAL: u32 = 30;
+
+/// How long a transaction of a tenant's may last: as long as a request or a snapshot takes, and a while for those who
+/// end what is late by themselves.
+const SHORTEST: Duration = Duration::from_secs(60);
+const LEEWAY: Duration = Duration::from_secs(15);
 
 /// One role's part of the lock table: this divisor's, and at most so many locks, which a schema of a thousand tables
 /// does not need.
@@ -89,10 +94,11 @@ struct Post {
     end: Statement,
     database: u32,
     bounds: Bounds,
-    /// Transactions that the look before saw, and how often in a row the queue was too full.
-    before: HashSet<String>,
+    /// Transactions that the look before saw, each with the moment when it was first seen.
+    before: HashMap<String, Instant>,
     /// Who waited for whom then.
     waits: HashSet<(i32, i32)>,
+    /// How often in a row the queue was too full.
     full: u32,
     looks: u32,
 }
@@ -102,7 +108,8 @@ impl Tenants {
     ///
     /// A tenant's role may hold an eighth of the lock table, all of them a half; then the largest holder's session is
     /// terminated. So is one that another role has been waiting for since the look before, on what is not its own. When
-    /// unread notifications fill a hundredth of their queue, sessions that keep them unread are.
+    /// unread notifications fill a hundredth of their queue, sessions that keep them unread are. And so is one whose
+    /// transaction lasts longer than a request may.
     pub async fn keep_guard(&self) {
         let mut post = None;
         loop {
@@ -156,7 +163,7 @@ impl Post {
                 locks: row.get(1),
                 predicates: row.get(2),
             },
-            before: HashSet::new(),
+            before: HashMap::new(),
             waits: HashSet::new(),
             full: 0,
             looks: 0,
@@ -191,6 +198,8 @@ impl Post {
         let mut hogs = hogs(&own, self.bounds);
         hogs.extend(deaf(&own, &self.before, self.full));
         hogs.extend(in_the_way(&own, &foreign, &self.waits));
+        let longest = tenants.settings().limits.statement.max(SHORTEST) + LEEWAY;
+        hogs.extend(overdue(&own, &self.before, longest));
         hogs.sort_unstable();
         hogs.dedup();
         for pid in &hogs {
@@ -199,7 +208,14 @@ impl Post {
             }
         }
         self.waits = waits(&held).collect();
-        self.before = held.into_iter().filter_map(|h| h.transaction).collect();
+        let now = Instant::now();
+        let seen = held.into_iter().filter_map(|held| held.transaction);
+        self.before = seen
+            .map(|name| {
+                let since = self.before.get(&name).copied().unwrap_or(now);
+                (name, since)
+            })
+            .collect();
         self.looks += 1;
         if hogs.is_empty() && self.looks.is_multiple_of(RENEWAL) {
             self.lease
@@ -230,6 +246,15 @@ impl Post {
         }
         Ok(())
     }
+}
+
+/// Sessions whose transaction lasts longer than any request's may: of a tenant's own program, or left by a server that died.
+fn overdue(held: &[Held], seen: &HashMap<String, Instant>, longest: Duration) -> Vec<i32> {
+    let late = held.iter().filter(|session| {
+        let since = session.transaction.as_ref().and_then(|name| seen.get(name));
+        since.is_some_and(|since| since.elapsed() > longest)
+    });
+    late.map(|session| session.pid).collect()
 }
 
 /// Sessions to end so that nobody holds too much: the largest holders of each role above its part, then of all.
@@ -270,11 +295,11 @@ fn predicates(held: &Held) -> i64 {
 
 /// Sessions that may be what keeps notifications unread. A listener reads when its transaction ends, so first those
 /// go whose transaction is older than a look; one whose client takes nothing is in none, so then all of them go.
-fn deaf(held: &[Held], before: &HashSet<String>, full: u32) -> Vec<i32> {
+fn deaf(held: &[Held], before: &HashMap<String, Instant>, full: u32) -> Vec<i32> {
     let old = |session: &&Held| {
         full > 2
             || (session.transaction.as_ref())
-                .is_some_and(|transaction| before.contains(transaction))
+                .is_some_and(|transaction| before.contains_key(transaction))
     };
     if full == 0 {
         return Vec::new();
@@ -394,7 +419,7 @@ mod tests {
         let mut held = [session(1, 1, 0), session(2, 2, 0), session(3, 3, 0)];
         held[0].transaction = Some("4/7".to_owned());
         held[1].transaction = Some("5/9".to_owned());
-        let before = HashSet::from(["4/7".to_owned()]);
+        let before = HashMap::from([("4/7".to_owned(), Instant::now())]);
         assert!(deaf(&held, &before, 0).is_empty());
         assert_eq!(deaf(&held, &before, 1), [1]);
         assert_eq!(deaf(&held, &before, 3), [1, 2, 3]);

@@ -133,6 +133,11 @@ impl Tenants {
         }
     }
 
+    /// The role that owns demos and can't log in, so that nobody who may write in a demo may alter it.
+    pub fn demo_owner(&self) -> String {
+        format!("{}_demo", self.platform_role())
+    }
+
     /// A connection of the platform itself, with nothing in its `search_path`. Never runs a tenant's code (I3).
     pub async fn platform(&self) -> Result<Lease, Error> {
         self.0.platform_pool.lease_own(Access::Write).await

@@ -3,6 +3,7 @@
 pub mod certify;
 mod cluster;
 mod connect;
+mod direct;
 mod error;
 mod guard;
 mod handle;
@@ -22,12 +23,14 @@ pub mod script;
 mod settings;
 mod snapshot;
 mod socket;
+mod spread;
 mod statements;
 mod superuser;
 mod watchdog;
 mod weaknesses;
 
 pub use connect::Identity;
+pub use direct::Socket;
 pub use error::Error;
 pub use handle::Tenants;
 pub use lease::{Access, Lease, Watch};

@@ -1,6 +1,6 @@
 //! What a copy was when it was made: by that, what has changed since is found without reading it all again.
 //!
-//! Every row of a copy was written by one transaction, whose number is on it; every row that the tenant has written
+//! Every row of a copy was written by one transaction, or by a few, whose number is on it; every row that the tenant has written
 //! since has another. The marks are kept where no tenant can reach, by the number of the schema, which a rename keeps.
 
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ pub(crate) const TABLE: &str = "create table if not exists _sandlot.copies (
 
 /// The state of a copy that equals the template.
 pub(crate) struct Mark {
-    /// The transaction that wrote the copy's rows.
+    /// The transactions that wrote the copy's rows, by commas.
     written: String,
     /// The stamp of its definitions.
     pub(crate) stamp: i64,
@@ -25,16 +25,21 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
-    /// Marks the schema as it is: a copy that the caller's transaction has made.
-    pub(crate) async fn make(tx: &impl GenericClient, schema: &str) -> Result<(), Error> {
+    /// Marks the schema as it is: a copy that the caller's transaction has made, with the help of `others`.
+    pub(crate) async fn make(
+        tx: &impl GenericClient,
+        schema: &str,
+        others: &[String],
+    ) -> Result<(), Error> {
+        let others: String = others.iter().map(|other| format!(",{other}")).collect();
         let stamp = script::stamp(tx, schema).await?;
         tx.execute(
             "with old as (delete from _sandlot.copies where relation <> ''
                  and namespace = (select oid from pg_namespace where nspname = $1::text))
              insert into _sandlot.copies (namespace, relation, written, stamp)
-             select oid, '', pg_current_xact_id()::xid::text, $2 from pg_namespace where nspname = $1::text
+             select oid, '', pg_current_xact_id()::xid::text || $3, $2 from pg_namespace where nspname = $1::text
              on conflict (namespace, relation) do update set written = excluded.written, stamp = excluded.stamp",
-            &[&schema, &stamp],
+            &[&schema, &stamp, &others],
         )
         .await?;
         Ok(())

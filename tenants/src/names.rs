@@ -56,6 +56,11 @@ pub(crate) fn fresh_reset() -> String {
     format!("reset_{}", noise())
 }
 
+/// A name for the schema of a demo.
+pub fn fresh_demo() -> String {
+    format!("demo_{}", noise())
+}
+
 /// A name for the schema of a snapshot.
 pub fn fresh_snapshot() -> String {
     format!("snap_{}", noise())

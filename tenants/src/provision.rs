@@ -12,6 +12,7 @@ use crate::{
     mark::Mark,
     names::quote_ident,
     script::{self, Script},
+    spread::spread,
     superuser,
 };
 
@@ -21,7 +22,8 @@ use crate::{
 /// over what was made; nobody else ever sees the membership. Dropped without [`Fill::commit`], nothing of it stays.
 pub struct Fill {
     lease: Lease,
-    role: String,
+    /// Whom the platform joins for the time being; none if it is a member for good.
+    role: Option<String>,
 }
 
 impl Tenants {
@@ -58,6 +60,23 @@ impl Tenants {
         Ok(())
     }
 
+    /// Makes a schema that no tenant has held anew, without what an unfinished copy left in it.
+    ///
+    /// # Errors
+    /// As [`Tenants::make_schema`].
+    pub async fn clear_schema(&self, schema: &str, role: &str) -> Result<(), Error> {
+        let lease = self.platform().await?;
+        lease.begin().await?;
+        if schema_owner(&lease, schema).await? == Some(self.owner_role()) {
+            lease
+                .batch_execute(&format!("drop schema {} cascade", quote_ident(schema)))
+                .await?;
+        }
+        lease.commit().await?;
+        lease.finish();
+        self.make_schema(schema, role).await
+    }
+
     /// A connection of the platform that belongs to no pool, for long work on the template.
     pub async fn connection(&self) -> Result<Client, Error> {
         superuser::connect(&self.settings().platform).await
@@ -70,7 +89,10 @@ impl Tenants {
         Ok(fill)
     }
 
-    /// Makes a copy by the script in `schema`, which is fresh, and hands it over to `role`; nothing is kept before [`Fill::commit`].
+    /// Makes a copy by the script in `schema`, which is fresh, and hands it over to `role`; it is not one before [`Fill::commit`].
+    ///
+    /// Of a large copy that is not finished, tables may stay that are nobody's yet: [`Tenants::clear_schema`] before
+    /// the next try.
     ///
     /// # Errors
     /// [`script::Error::Stale`] when the template is not as it was when the script was drawn up.
@@ -81,12 +103,33 @@ impl Tenants {
         role: &str,
     ) -> Result<Fill, script::Error> {
         let fill = self.begin_fill(role).await?;
+        let split = script.split(self.settings().limits.spread_from);
+        let mut others = Vec::new();
+        if let Some(split) = split {
+            script.lock_template(&*fill.lease).await?;
+            others = spread(self, script, split, schema).await?;
+        }
         // The template is locked before the first look at anything: the rows are those of a moment
         // at which its definitions are held already.
         script.hold_template(&*fill.lease).await?;
         fill.join().await?;
-        script.fill(&*fill.lease, schema, role).await?;
-        Mark::make(&*fill.lease, schema).await?;
+        match split {
+            Some(split) => script.finish(&*fill.lease, split, schema, role).await?,
+            None => script.fill(&*fill.lease, schema, role).await?,
+        }
+        Mark::make(&*fill.lease, schema, &others).await?;
+        Ok(fill)
+    }
+
+    /// Opens the transaction in which a demo is made: the template stays as the script has it until the end, and all that
+    /// is read in it is of one moment. What is made can be handed over to [`Tenants::demo_owner`].
+    ///
+    /// # Errors
+    /// [`script::Error::Stale`] when the template is not as it was when the script was drawn up.
+    pub async fn demo(&self, script: &Script) -> Result<Fill, script::Error> {
+        let mut fill = self.begin_fill("").await?;
+        fill.role = None;
+        script.hold_template(&*fill.lease).await?;
         Ok(fill)
     }
 
@@ -99,7 +142,7 @@ impl Tenants {
             .await?;
         Ok(Fill {
             lease,
-            role: role.to_owned(),
+            role: Some(role.to_owned()),
         })
     }
 
@@ -218,19 +261,19 @@ impl Tenants {
 
 impl Fill {
     pub(crate) async fn join(&self) -> Result<(), Error> {
-        let role = quote_ident(&self.role);
-        let text = format!("grant {role} to current_user");
+        let Some(role) = &self.role else {
+            return Ok(());
+        };
+        let text = format!("grant {} to current_user", quote_ident(role));
         Ok(self.lease.batch_execute(&text).await?)
     }
 
     /// Ends the platform's membership and commits.
     pub async fn commit(self) -> Result<(), Error> {
-        self.lease
-            .batch_execute(&format!(
-                "revoke {} from current_user",
-                quote_ident(&self.role)
-            ))
-            .await?;
+        if let Some(role) = &self.role {
+            let text = format!("revoke {} from current_user", quote_ident(role));
+            self.lease.batch_execute(&text).await?;
+        }
         self.lease.commit().await?;
         self.lease.finish();
         Ok(())

@@ -4,12 +4,12 @@ use tokio_postgres::{Client, GenericClient, IsolationLevel};
 
 use crate::{
     roles::MAY_SET,
-    script::{Error, Script},
+    script::{Error, Script, split::Split},
 };
 
 /// Settings of a replay. Bodies are not checked, since they may name what comes later; rows keep their physical order; a
 /// row that the platform may not see is an error and not left out.
-const SETTINGS: &str = "set local check_function_bodies = off; set local standard_conforming_strings = on; \
+pub(crate) const SETTINGS: &str = "set local check_function_bodies = off; set local standard_conforming_strings = on; \
     set local synchronize_seqscans = off; set local row_security = off; set local client_min_messages = warning; \
     set local default_tablespace = ''; set local default_table_access_method = heap; \
     set local xmloption = content; set local datestyle = 'ISO, YMD'; \
@@ -38,6 +38,19 @@ impl Script {
         self.hold_template(&tx).await?;
         self.fill(&tx, target, owner).await?;
         tx.commit().await?;
+        Ok(())
+    }
+
+    /// Makes what is left of a copy that several connections have filled, in the transaction that holds the template.
+    pub(crate) async fn finish(
+        &self,
+        tx: &impl GenericClient,
+        split: &Split,
+        target: &str,
+        owner: &str,
+    ) -> Result<(), Error> {
+        tx.batch_execute(SETTINGS).await?;
+        tx.batch_execute(&self.rest(split, target, owner)).await?;
         Ok(())
     }
 

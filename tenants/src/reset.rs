@@ -305,7 +305,7 @@ impl Tenants {
         .await?;
         fill.join().await?;
         script.fill(&*fill, schema, role).await?;
-        Mark::make(&*fill, schema).await?;
+        Mark::make(&*fill, schema, &[]).await?;
         Ok(fill)
     }
 

@@ -15,17 +15,25 @@ mod queries;
 mod routines;
 mod rows;
 mod sequences;
+mod sketch;
 pub(crate) mod slot;
+pub(crate) mod split;
 mod tables;
 mod tokens;
 mod types;
 mod views;
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
-use tokio_postgres::{Client, GenericClient, IsolationLevel, Transaction};
+use tokio_postgres::{
+    Client, GenericClient, IsolationLevel, Transaction,
+    types::{ToSql, Type},
+};
 
 use self::catalog::Catalog;
 use self::draft::{Draft, there};
+pub use self::sketch::{Sketch, Step};
 use crate::names::EXTENSIONS;
 
 /// A schema's copy as a list of statements.
@@ -44,6 +52,8 @@ pub struct Script {
     statements: Vec<String>,
     /// The same where foreign keys need not be checked again; empty if there are none such.
     unchecked: Vec<String>,
+    /// The same for several connections; none if it can't be done in parts.
+    split: Option<split::Split>,
     handover: Vec<String>,
     mending: Vec<String>,
     nulled: Vec<Nulled>,
@@ -130,8 +140,9 @@ impl Script {
     /// As [`Script::read`].
     pub async fn read_in(tx: &Transaction<'_>, schema: &str) -> Result<Self, Error> {
         let catalog = Catalog::read(tx, schema).await?;
+        let bytes = catalog.bytes(tx).await?;
         let stamp = stamp(tx, schema).await?;
-        Self::draw(&catalog, schema, stamp, false)
+        Self::draw(&catalog, schema, stamp, Some(&bytes))
     }
 
     /// Draws up the script that copies a schema with the rows of `users`: for a tenant's own, read as that tenant.
@@ -147,7 +158,7 @@ impl Script {
         let catalog = Catalog::read(&tx, schema).await?;
         let stamp = stamp(&tx, schema).await?;
         tx.rollback().await?;
-        Self::draw(&catalog, schema, stamp, true)
+        Self::draw(&catalog, schema, stamp, None)
     }
 
     /// The schema that the script copies.
@@ -190,6 +201,19 @@ impl Script {
 
     /// Keeps the template's tables as they are, and makes sure that its definitions are those of the script.
     pub(crate) async fn hold_template(&self, tx: &impl GenericClient) -> Result<(), Error> {
+        self.lock_template(tx).await?;
+        self.check_template(tx).await?;
+        for table in &self.forced {
+            tx.batch_execute(&format!(
+                "alter table only {table} no force row level security"
+            ))
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the template's tables as they are; the transaction has no snapshot by that.
+    pub(crate) async fn lock_template(&self, tx: &impl GenericClient) -> Result<(), Error> {
         let mut batch = "set local search_path = pg_catalog, pg_temp".to_owned();
         // The stronger lock first: two replays that both held the weaker would wait for each other.
         for (tables, mode) in [
@@ -205,22 +229,20 @@ impl Script {
         }
         match tx.batch_execute(&batch).await {
             Err(e) if e.code() == Some(&tokio_postgres::error::SqlState::UNDEFINED_TABLE) => {
-                return Err(Error::Stale);
+                Err(Error::Stale)
             }
-            other => other?,
+            other => Ok(other?),
         }
+    }
+
+    /// Makes sure that the template's definitions are those of the script; sets the search path.
+    pub(crate) async fn check_template(&self, tx: &impl GenericClient) -> Result<(), Error> {
         let same = stamp(tx, &self.source).await? == self.stamp;
         let namespace = catalog::find_schema(tx, &self.source).await?;
         // The locks may have been waited for longer than the snapshot is old.
         let moved: bool = tx.query_one(queries::MOVED, &[&namespace]).await?.get(0);
         if moved || !same {
             return Err(Error::Stale);
-        }
-        for table in &self.forced {
-            tx.batch_execute(&format!(
-                "alter table only {table} no force row level security"
-            ))
-            .await?;
         }
         Ok(())
     }
@@ -252,12 +274,39 @@ impl Script {
 
     /// All statements of a replay; with `unchecked` those that need the parameter of [`Script::wants_to_set`].
     pub(crate) fn statements(&self, schema: &str, owner: &str, unchecked: bool) -> String {
-        let mut out = self.search_path(schema);
         let statements = if unchecked {
             &self.unchecked
         } else {
             &self.statements
         };
+        self.whole(statements, schema, owner)
+    }
+
+    /// The statements that are left when the first two parts of a split are done.
+    pub(crate) fn rest(&self, split: &split::Split, schema: &str, owner: &str) -> String {
+        self.whole(&split.after, schema, owner)
+    }
+
+    /// How the copy is made on several connections; none if it can't be, or has less than so many bytes.
+    ///
+    /// Tables that hide rows from their owner are shown to one transaction only.
+    pub(crate) fn split(&self, from: u64) -> Option<&split::Split> {
+        let split = self.split.as_ref()?;
+        (self.forced.is_empty() && split.bytes() >= from).then_some(split)
+    }
+
+    /// Some of the statements that know no owner, under their search path.
+    pub(crate) fn fill_in(&self, statements: &[String], schema: &str) -> String {
+        let mut out = self.search_path(schema);
+        for statement in statements {
+            out.push_str(";\n");
+            out.push_str(&slot::fill(statement, schema, ""));
+        }
+        out
+    }
+
+    fn whole(&self, statements: &[String], schema: &str, owner: &str) -> String {
+        let mut out = self.search_path(schema);
         for statement in statements.iter().chain(&self.handover) {
             out.push_str(";\n");
             out.push_str(&slot::fill(statement, schema, owner));
@@ -266,9 +315,15 @@ impl Script {
         out
     }
 
-    fn draw(catalog: &Catalog, schema: &str, stamp: i64, users: bool) -> Result<Self, Error> {
+    /// Without the sizes of the tables it is a script that copies the rows of `users` too.
+    fn draw(
+        catalog: &Catalog,
+        schema: &str,
+        stamp: i64,
+        bytes: Option<&HashMap<u32, u64>>,
+    ) -> Result<Self, Error> {
         let mut draft = Draft::new(catalog, schema);
-        draft.keeps_users = users;
+        draft.keeps_users = bytes.is_none();
         types::draw(&mut draft);
         tables::draw(&mut draft)?;
         routines::draw(&mut draft);
@@ -282,6 +337,7 @@ impl Script {
         draft.prune();
         draft.uncloned.sort();
         let statements = graph::order(&draft.items).map_err(Error::Circle)?;
+        let split = bytes.and_then(|bytes| split::split(&draft, bytes));
         let unchecked = if early::hasten(&mut draft) {
             // A circle that the new order makes is no reason not to copy.
             graph::order(&draft.items).unwrap_or_default()
@@ -303,6 +359,7 @@ impl Script {
                 .collect(),
             statements,
             unchecked,
+            split,
             handover: draft.handover(),
             mending: draft.mending,
             nulled: draft.nulled,
@@ -332,10 +389,13 @@ impl Script {
 /// # Errors
 /// If there is no such schema, or Postgres fails.
 pub async fn stamp(tx: &impl GenericClient, schema: &str) -> Result<i64, Error> {
-    tx.batch_execute("set local search_path = pg_catalog, pg_temp")
-        .await?;
-    let namespace = catalog::find_schema(tx, schema).await?;
-    Ok(tx.query_one(queries::STAMP, &[&namespace]).await?.get(0))
+    // Sent together: one way to the server and back.
+    let path = tx.batch_execute("set local search_path = pg_catalog, pg_temp");
+    let named: [(&(dyn ToSql + Sync), Type); 1] = [(&schema, Type::NAME)];
+    let stamp = tx.query_typed_opt(queries::STAMP, &named);
+    let ((), row) = futures_util::future::try_join(path, stamp).await?;
+    row.map(|row| row.get(0))
+        .ok_or_else(|| Error::NoSchema(schema.to_owned()))
 }
 
 /// What Postgres said, for the log.

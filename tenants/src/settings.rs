@@ -33,6 +33,8 @@ pub struct Limits {
     pub connections: usize,
     /// Connections of one tenant.
     pub per_tenant: usize,
+    /// Connections of one tenant's own programs, besides; 0 where there is no door for them.
+    pub direct: usize,
     /// Connections of the platform itself to this database.
     pub platform: usize,
     /// How long a connection stays open with nothing to do.
@@ -47,6 +49,8 @@ pub struct Limits {
     pub temp_file_kb: i64,
     /// Memory of one sort or hash, in kB; the server's own setting if none.
     pub work_mem_kb: Option<u32>,
+    /// Bytes of a template from which a copy of it is made on several connections.
+    pub spread_from: u64,
 }
 
 impl Default for Limits {
@@ -54,6 +58,7 @@ impl Default for Limits {
         Self {
             connections: 64,
             per_tenant: 4,
+            direct: 0,
             platform: 8,
             idle: Duration::from_secs(60),
             wait: Duration::from_secs(30),
@@ -61,14 +66,16 @@ impl Default for Limits {
             statement: Duration::from_secs(60),
             temp_file_kb: 512 * 1024,
             work_mem_kb: None,
+            spread_from: 32 << 20,
         }
     }
 }
 
 impl Limits {
-    /// `connection limit` of a tenant's role: the pool's share, and room for backends that are being ended.
+    /// `connection limit` of a tenant's role: the pool's share, that of its own programs, and room for backends that
+    /// are being ended.
     pub(crate) fn role_connections(&self) -> usize {
-        self.per_tenant + 2
+        self.per_tenant + self.direct + 2
     }
 }
 

@@ -64,6 +64,23 @@ impl Client {
             .unwrap()
     }
 
+    /// Waits until the tenant of this client's `Api-Key` is ready.
+    pub async fn until_ready(&self) {
+        let ready = async {
+            loop {
+                let state = self.get("/api/tenant").await.expect(200).json();
+                assert_ne!(state["status"], "failed", "{state}");
+                if state["status"] == "ready" {
+                    return;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(180), ready)
+            .await
+            .expect("a copy in time");
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.call(Method::GET, path, None).await
     }
@@ -89,6 +106,16 @@ impl Client {
 
     /// Any call; a body is sent as JSON unless a header says otherwise.
     pub async fn call(&self, method: Method, path: &str, body: Option<Bytes>) -> Answer {
+        self.try_call(method, path, body).await.unwrap()
+    }
+
+    /// The same of a server that may be going.
+    pub async fn try_call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Bytes>,
+    ) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
         let asked = format!("{method} {path}");
         let mut request = Request::builder()
             .method(method)
@@ -105,18 +132,18 @@ impl Client {
             request = request.header(name, value);
         }
         let request = request.body(Full::new(body.unwrap_or_default())).unwrap();
-        let stream = TcpStream::connect(self.address).await.unwrap();
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+        let stream = TcpStream::connect(self.address).await?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        let (parts, body) = sender.send_request(request).await.unwrap().into_parts();
+        let (parts, body) = sender.send_request(request).await?.into_parts();
         let answer = Answer {
             status: parts.status.as_u16(),
             headers: parts.headers,
-            body: body.collect().await.unwrap().to_bytes(),
+            body: body.collect().await?.to_bytes(),
             asked,
         };
         answer.check();
-        answer
+        Ok(answer)
     }
 }
 
@@ -163,7 +190,11 @@ impl Answer {
         if self.header("content-type").starts_with("text/html") {
             let page = ["/panel", "/log", "/register"];
             let path = self.asked.split(' ').nth(1).unwrap_or_default();
-            assert!(page.iter().any(|own| path.starts_with(own)), "{}", self.asked);
+            assert!(
+                page.iter().any(|own| path.starts_with(own)),
+                "{}",
+                self.asked
+            );
             return;
         }
         if self

@@ -29,8 +29,8 @@ pub mod signature;
 use places::Net;
 use secret::{Hash, Key};
 
-/// Longest time for which a token may be out of date.
-const FRESH: Duration = Duration::from_secs(1);
+/// Longest time for which a token may be out of date: with the time of a look-up, below a second.
+const FRESH: Duration = Duration::from_millis(900);
 
 /// How often it is written down when tokens were used.
 const WRITTEN_DOWN: Duration = Duration::from_secs(5);

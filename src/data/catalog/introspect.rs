@@ -12,6 +12,9 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 use tokio_postgres::{Client, Error, Row};
 
+/// What numbers the columns of a demo, in the place of identities always, by default, and of sequences in defaults.
+pub const NUMBERING: [&str; 3] = ["_sandlot_always", "_sandlot_identity", "_sandlot_next"];
+
 /// Reads everything that a [`Catalog`] says of `schema`.
 ///
 /// A schema that does not exist gives an empty catalog.
@@ -340,6 +343,25 @@ fn place(schema: &str, own: Option<&str>) -> TypeSchema {
     }
 }
 
+/// A default as it would be shown if it were not a demo's.
+fn shown_default(value: String) -> Option<String> {
+    if calls(Some(&value), NUMBERING[0]) || calls(Some(&value), NUMBERING[1]) {
+        return None;
+    }
+    match value.find(NUMBERING[2]) {
+        Some(start) => {
+            let end = value[start..].find(')').map_or(value.len(), |at| start + at);
+            Some(format!("{}nextval({}", &value[..start], &value[end..]))
+        }
+        None => Some(value),
+    }
+}
+
+/// Whether a default calls a function of that name.
+fn calls(value: Option<&str>, name: &str) -> bool {
+    value.is_some_and(|value| value.contains(name))
+}
+
 /// A type's printed name without the tenant's own schema in front, where Postgres put it.
 fn neutral(shown: &str, own: &str) -> String {
     let bare = shown
@@ -422,20 +444,25 @@ impl Build {
         };
         let identity: String = row.try_get("attidentity")?;
         let generated: String = row.try_get("attgenerated")?;
+        let mut value: Option<String> = row.try_get("value")?;
         let shown: String = row.try_get("shown")?;
         let generated = match (identity.as_str(), generated.as_str()) {
+            // A demo numbers by a function what is an identity elsewhere.
+            _ if calls(value.as_deref(), NUMBERING[0]) => Generated::IdentityAlways,
+            _ if calls(value.as_deref(), NUMBERING[1]) => Generated::IdentityByDefault,
             ("a", _) => Generated::IdentityAlways,
             ("d", _) => Generated::IdentityByDefault,
             (_, "") => Generated::No,
             _ => Generated::Stored,
         };
+        value = value.and_then(shown_default);
         let table = &mut self.tables[at];
         self.positions[at].insert(row.try_get("attnum")?, table.columns.len());
         table.columns.push(Column {
             name: row.try_get("attname")?,
             ty: types.get(row.try_get("atttypid")?, row.try_get("atttypmod")?, &shown),
             nullable: !row.try_get::<_, bool>("attnotnull")?,
-            default: row.try_get("value")?,
+            default: value,
             generated,
             comment: row.try_get("comment")?,
         });

@@ -6,7 +6,7 @@ mod introspect;
 mod relations;
 pub mod types;
 
-pub use introspect::{introspect, schema_exists};
+pub use introspect::{NUMBERING, introspect, schema_exists};
 pub use relations::{Relation, RelationKind, singular};
 pub use types::{Type, TypeKind, TypeSchema};
 

@@ -278,7 +278,7 @@ pub fn plan(
     if matches!(request, Request::Create(_) | Request::Update(_)) {
         rules.check_growth()?;
     }
-    let step = match request {
+    let mut step = match request {
         Request::List(list) => Step::Read(scope.list(table, list)?),
         Request::One(one) => Step::Read(scope.one(table, &one.key, &one.select)?),
         Request::Aggregate(aggregate) => Step::Summarize(scope.aggregate(table, aggregate)?),
@@ -286,6 +286,13 @@ pub fn plan(
         Request::Update(update) => scope.update(table, update)?,
         Request::Delete(delete) => Step::Delete(scope.delete(table, delete)?),
     };
+    if rules.nothing {
+        match &mut step {
+            Step::Read(read) => read.predicate = Predicate::Or(Vec::new()),
+            Step::Summarize(summary) => summary.predicate = Predicate::Or(Vec::new()),
+            _ => {}
+        }
+    }
     Ok(Plan {
         catalog: catalog.clone(),
         table,

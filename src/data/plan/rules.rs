@@ -1,9 +1,11 @@
 //! What a caller may see and do: the part of a plan that comes from who asks.
 
 use crate::data::catalog::{Catalog, Table};
+use crate::data::run::Keep;
 use crate::problem::{Kind, Problem};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What a caller may see and do.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +20,10 @@ pub struct Rules {
     pub no_growth: Option<Refusal>,
     /// Tables that are treated differently from what their definition says.
     pub special: Vec<Special>,
+    /// Whether reads find nothing, as a client may want to see.
+    pub nothing: bool,
+    /// If no write is kept: the statements that check what a commit would have checked.
+    pub simulation: Option<Arc<str>>,
 }
 
 /// A problem to answer with, and its words.
@@ -192,6 +198,20 @@ impl Rules {
             Some(refusal) => Err(refusal.problem()),
             None => Ok(()),
         }
+    }
+
+    /// Whether a write is kept, given what the client prefers.
+    pub fn keep(&self, preferred: Keep) -> Keep {
+        match self.simulation {
+            Some(_) => Keep::No,
+            None => preferred,
+        }
+    }
+
+    /// The same, with the statements that check what a commit would have checked.
+    pub fn end(&self, preferred: Keep) -> (Keep, &str) {
+        let late = "set constraints all immediate; ";
+        (self.keep(preferred), self.simulation.as_deref().unwrap_or(late))
     }
 
     /// How the table is special, if it is.

@@ -148,11 +148,14 @@ pub(super) async fn find(
         .filter(|name| !found[**name].view)
         .map(|name| (*name).clone())
         .collect();
-    let mut columns = if plain.is_empty() {
-        Default::default()
-    } else {
-        look::columns(&**lease, schema, &plain).await?
-    };
+    let owners: Option<Vec<u32>> = tables.map(|_| oids.clone());
+    // None waits for another's answer.
+    let (mut columns, sequences, views) = futures_util::future::try_join3(
+        look::columns(&**lease, schema, &plain),
+        look::sequences(&**lease, schema, owners.as_deref()),
+        look::views(&**lease, schema, &oids),
+    )
+    .await?;
     let targets = plain
         .iter()
         .map(|name| {
@@ -173,13 +176,11 @@ pub(super) async fn find(
             }
         })
         .collect();
-    let owners: Option<Vec<u32>> = tables.map(|_| oids.clone());
-    let sequences = look::sequences(&**lease, schema, owners.as_deref()).await?;
     let sequences = look::misplaced(&**lease, schema, &sequences, template).await?;
     Ok(Some(Changes {
         tables: targets,
         sequences,
-        views: look::views(&**lease, schema, &oids).await?,
+        views,
         sound,
     }))
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
-use tokio_postgres::GenericClient;
+use tokio_postgres::{GenericClient, types::Type};
 
 use crate::{
     certify::Digest,
@@ -50,13 +50,13 @@ pub(super) async fn relations(
     names: &[String],
 ) -> Result<BTreeMap<String, Relation>, Error> {
     let rows = client
-        .query(
+        .query_typed(
             "select relname::text, c.oid, relkind = 'm', array(select attname::text from pg_index i
                      join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any(i.indkey)
                      where i.indrelid = c.oid and indisprimary and indisvalid order by attname)
              from pg_class c where relname = any($1::name[]) and relkind in ('r', 'm')
                and relnamespace = (select oid from pg_namespace where nspname = $2::name)",
-            &[&names, &schema],
+            &[(&names, Type::NAME_ARRAY), (&schema, Type::NAME)],
         )
         .await?;
     rows.iter()
@@ -119,7 +119,7 @@ pub(super) async fn columns(
     tables: &[String],
 ) -> Result<BTreeMap<String, Vec<Column>>, Error> {
     let rows = client
-        .query(
+        .query_typed(
             "select c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod),
                     t.typnamespace = 'pg_catalog'::regnamespace and t.typname ~ '^reg',
                     a.attgenerated <> ''
@@ -128,7 +128,7 @@ pub(super) async fn columns(
              where c.relname = any($1::name[])
                and c.relnamespace = (select oid from pg_namespace where nspname = $2::name)
              order by a.attnum",
-            &[&tables, &schema],
+            &[(&tables, Type::NAME_ARRAY), (&schema, Type::NAME)],
         )
         .await?;
     let mut columns: BTreeMap<String, Vec<Column>> = BTreeMap::new();
@@ -163,7 +163,7 @@ pub(super) async fn keys(
     all: bool,
 ) -> Result<Vec<Key>, Error> {
     let rows = client
-        .query(
+        .query_typed(
             "with recursive key as (
                  select k.oid, k.conparentid from pg_depend d join pg_constraint k on k.oid = d.objid
                  where d.classid = 'pg_constraint'::regclass and d.refclassid = 'pg_class'::regclass
@@ -172,7 +172,7 @@ pub(super) async fn keys(
              select k.conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(k.oid),
                     obj_description(k.oid, 'pg_constraint')
              from key join pg_constraint k using (oid) where k.conparentid = 0 order by 1, 2",
-            &[&tables, &all],
+            &[(&tables, Type::OID_ARRAY), (&all, Type::BOOL)],
         )
         .await?;
     rows.iter()
@@ -190,12 +190,12 @@ pub(super) async fn keys(
 /// What of tables would see, or change, rows that are put in.
 pub(super) async fn quiet(client: &impl GenericClient, tables: &[u32]) -> Result<Quiet, Error> {
     let rows = client
-        .query(
+        .query_typed(
             "select tgrelid, 'trigger ' || quote_ident(tgname), tgenabled::text from pg_trigger
              where tgrelid = any($1::oid[]) and not tgisinternal and tgenabled <> 'D' and tgtype & (4 | 8 | 32) <> 0
              union all select ev_class, 'rule ' || quote_ident(rulename), ev_enabled::text from pg_rewrite
              where ev_class = any($1::oid[]) and ev_type in ('3', '4') and ev_enabled <> 'D'",
-            &[&tables],
+            &[(&tables, Type::OID_ARRAY)],
         )
         .await?;
     let mut quiet = Quiet::new();
@@ -219,14 +219,14 @@ pub(super) async fn sequences(
     owners: Option<&[u32]>,
 ) -> Result<Vec<String>, Error> {
     let rows = client
-        .query(
+        .query_typed(
             "select c.relname::text from pg_depend n join pg_class c on c.oid = n.objid
              where n.classid = 'pg_class'::regclass and n.refclassid = 'pg_namespace'::regclass
                and n.refobjid = (select oid from pg_namespace where nspname = $1::name) and c.relkind = 'S'
                and ($2::oid[] is null or exists (select from pg_depend o where o.classid = 'pg_class'::regclass
                    and o.objid = c.oid and o.refclassid = 'pg_class'::regclass and o.deptype in ('a', 'i')
                    and o.refobjid = any($2)))",
-            &[&schema, &owners],
+            &[(&schema, Type::NAME), (&owners, Type::OID_ARRAY)],
         )
         .await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
@@ -283,7 +283,7 @@ pub(super) async fn views(
         return Ok(Vec::new());
     }
     let rows = client
-        .query(
+        .query_typed(
             "with recursive own as (select oid from pg_namespace where nspname = $1::name),
                  view as (select c.oid, c.relname from pg_depend n join pg_class c on c.oid = n.objid
                      where n.classid = 'pg_class'::regclass and n.refclassid = 'pg_namespace'::regclass
@@ -298,7 +298,7 @@ pub(super) async fn views(
                      or class = 'pg_proc'::regclass and exists (select from pg_proc
                          where oid = object and pronamespace = (select oid from own))))
              order by view.oid",
-            &[&schema, &moved],
+            &[(&schema, Type::NAME), (&moved, Type::OID_ARRAY)],
         )
         .await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()

@@ -34,8 +34,9 @@ impl Tenants {
         let oids: Vec<u32> = changes.tables.iter().map(|t| t.oid).collect();
         let bulk = changes.tables.iter().any(|t| t.written.is_none());
         let ready = async {
-            let keys = look::keys(&**lease, &oids, bulk).await?;
-            let quiet = look::quiet(&**lease, &oids).await?;
+            let keys = look::keys(&**lease, &oids, bulk);
+            let quiet = look::quiet(&**lease, &oids);
+            let (keys, quiet) = futures_util::future::try_join(keys, quiet).await?;
             let mut before = rows::settings(schema);
             before.push_str(&rows::unbind(&keys));
             let mut after = String::new();

@@ -499,3 +499,19 @@ async fn rows<T: DeserializeOwned>(tx: &Transaction<'_>, portal: Portal) -> Resu
 fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
     serde_json::from_str(text).map_err(|e| Error::Catalog(format!("{e}: {text}")))
 }
+
+impl Catalog {
+    /// What each table takes on disk with its indexes.
+    pub(crate) async fn bytes(&self, tx: &impl GenericClient) -> Result<HashMap<u32, u64>, Error> {
+        let tables: Vec<u32> = (self.relations.iter().filter(|r| r.kind == "r"))
+            .map(|r| r.oid)
+            .collect();
+        let text = "select o, pg_catalog.pg_total_relation_size(o) from pg_catalog.unnest($1::oid[]) as u (o)";
+        let rows = tx.query(text, &[&tables]).await?;
+        Ok(rows
+            .iter()
+            .map(|row| (row.get(0), row.get::<_, Option<i64>>(1)))
+            .map(|(oid, bytes)| (oid, bytes.unwrap_or_default().unsigned_abs()))
+            .collect())
+    }
+}

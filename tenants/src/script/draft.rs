@@ -25,6 +25,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) owned: Vec<Object>,
     /// Whether the rows of `users` are copied like all others.
     pub(crate) keeps_users: bool,
+    /// Whether somebody else brings the rows, and nobody's rights are drawn up.
+    pub(crate) bare: bool,
     /// Statements that mend, under a new name of the schema, what names it in text.
     pub(crate) mending: Vec<String>,
     pub(crate) by_oid: HashMap<u32, &'a Relation>,
@@ -63,6 +65,7 @@ impl<'a> Draft<'a> {
             called: BTreeMap::new(),
             owned: Vec::new(),
             keeps_users: false,
+            bare: false,
             mending: Vec::new(),
             by_oid: catalog.relations.iter().map(|r| (r.oid, r)).collect(),
             known,

@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::catalog::Object;
 
 /// What is made, with all that its statement needs to be there before it.
+#[derive(Clone)]
 pub(crate) struct Item {
     pub(crate) phase: Phase,
     pub(crate) kind: &'static str,
@@ -43,6 +44,7 @@ pub(crate) enum Phase {
     Comment,
 }
 
+#[derive(Clone)]
 pub(crate) enum Body {
     /// A statement; neighbours with the same `head` that is not empty are joined by commas.
     Sql { head: String, rest: String },
@@ -64,6 +66,7 @@ pub(crate) enum Body {
     },
 }
 
+#[derive(Clone)]
 pub(crate) struct Part {
     pub(crate) sql: String,
     pub(crate) needs: Vec<Object>,

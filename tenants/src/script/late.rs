@@ -13,7 +13,9 @@ pub(crate) fn draw(draft: &mut Draft<'_>) {
     for trigger in &draft.catalog.triggers {
         draw_trigger(draft, trigger);
     }
-    draw_policies(draft);
+    if !draft.bare {
+        draw_policies(draft);
+    }
     draw_statistics(draft);
     for table in draft
         .catalog
@@ -228,6 +230,7 @@ fn draw_statistics(draft: &mut Draft<'_>) {
 }
 
 fn draw_flags(draft: &mut Draft<'_>, table: &Relation) {
+    let bare = draft.bare;
     let mut flag = |kind, phase, rest: &str| {
         let needs = vec![object("pg_class", table.oid), object("rows", table.oid)];
         draft.add_part(
@@ -247,6 +250,9 @@ fn draw_flags(draft: &mut Draft<'_>, table: &Relation) {
             "replica identity nothing",
         ),
         _ => {}
+    }
+    if bare {
+        return;
     }
     if table.row_security {
         flag("row security", Phase::Security, "enable row level security");

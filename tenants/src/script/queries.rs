@@ -319,9 +319,9 @@ pub(crate) const MOVED: &str = "select exists (
         and c.relkind in ('r', 'm') and pg_relation_filenode(c.oid) is distinct from c.relfilenode)";
 
 /// A number for the state of a schema's definitions: moved by every change of them, not by rows or maintenance.
-pub(crate) const STAMP: &str = "with root as (
+pub(crate) const STAMP: &str = "select (with root as (
         select classid, objid from pg_depend
-        where refclassid = 'pg_namespace'::regclass and refobjid = $1::oid and deptype = 'n'),
+        where refclassid = 'pg_namespace'::regclass and refobjid = n.oid and deptype = 'n'),
     relation as (select objid as oid from root where classid = 'pg_class'::regclass),
     type as (select t.oid, t.typrelid from root join pg_type t on t.oid = root.objid
         where classid = 'pg_type'::regclass),
@@ -358,4 +358,5 @@ pub(crate) const STAMP: &str = "with root as (
             join pg_description x on x.objoid = t.oid and x.classoid = 'pg_trigger'::regclass
         union all select 'x', x.objoid, x.xmin::text from relation r join pg_index i on indrelid = r.oid
             join pg_description x on x.objoid = i.indexrelid and x.classoid = 'pg_class'::regclass)
-    select coalesce(bit_xor(hashtextextended(kind || ' ' || oid || ' ' || state, 0)), 0) from seen";
+    select coalesce(bit_xor(hashtextextended(kind || ' ' || oid || ' ' || state, 0)), 0) from seen)
+    from pg_namespace n where n.nspname = $1";

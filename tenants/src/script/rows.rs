@@ -11,6 +11,9 @@ use super::{Error, Nulled};
 /// The table whose rows are not copied.
 const USERS: &str = "users";
 
+/// Stands in a sketch where the rows of a table would come.
+pub(crate) const PLACE: &str = "-- rows";
+
 /// Finds the tables whose rows are not copied, and the columns that are null in copies for it.
 ///
 /// # Errors
@@ -51,12 +54,16 @@ pub(crate) fn draw(draft: &mut Draft<'_>, table: &Relation) {
     } else {
         format!(" ({}) overriding system value", names.join(", "))
     };
-    let sql = format!(
-        "insert into {}{list} select {} from only {}",
-        here(&table.name),
-        values.join(", "),
-        there(draft.schema, &table.name)
-    );
+    let sql = if draft.bare {
+        PLACE.to_owned()
+    } else {
+        format!(
+            "insert into {}{list} select {} from only {}",
+            here(&table.name),
+            values.join(", "),
+            there(draft.schema, &table.name)
+        )
+    };
     let needs = vec![object("pg_class", table.oid), object("attached", table.oid)];
     draft.add(
         Phase::Rows,

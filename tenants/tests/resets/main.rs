@@ -6,4 +6,5 @@ mod harness;
 
 mod reset;
 mod snapshot;
+mod spread;
 mod stage;

@@ -50,7 +50,10 @@ pub struct Stage {
 
 impl Stage {
     pub async fn new(template: &str) -> Self {
-        let cluster = Cluster::new().await;
+        Self::on(Cluster::new().await, template).await
+    }
+
+    pub async fn on(cluster: Cluster, template: &str) -> Self {
         let mut platform = cluster.tenants.connection().await.unwrap();
         platform.batch_execute(template).await.unwrap();
         let mut platform_again = cluster.tenants.connection().await.unwrap();
@@ -118,11 +121,15 @@ impl Stage {
     }
 
     pub async fn certificate(&self) -> Certificate {
+        self.certify(&self.ann).await
+    }
+
+    pub async fn certify(&self, tenant: &Identity) -> Certificate {
         let limit = Duration::from_secs(60);
         let digest = self
             .cluster
             .tenants
-            .digest(&self.ann, "public", limit)
+            .digest(tenant, "public", limit)
             .await
             .unwrap();
         Certificate::compare(&self.template, &digest)
