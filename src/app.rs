@@ -342,7 +342,11 @@ fn api(
             audit: Arc::clone(&app.audit),
         })
         .data(PublicUrl(public_url.to_owned()))
-        .data_opt(app.demo.token().map(|token| front::PublicToken(token.as_str().to_owned())))
+        .data_opt(
+            app.demo
+                .token()
+                .map(|token| problems::PublicToken(token.as_str().to_owned())),
+        )
         .map_to_response()
 }
 

@@ -21,6 +21,7 @@
 //! ```text
 //! edge::Edge::answer     limits of rate, size and time, request id, log line, problem documents
 //!   app::routes          the whole list of routes
+//!     panel              a page for people: calls the routes below, in the same process
 //!     platform calls     accounts, auth::operations, tenancy::operations: one function a call
 //!     rest               a data call: method, path, query, body -> data::request::Request
 //!     graphql            the same from a document: one request for each field at its top

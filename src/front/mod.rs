@@ -11,7 +11,7 @@ use crate::{
     auth::jwt,
     panel::page::{self, Shell},
     problem::Kind,
-    reference::problems::PublicUrl,
+    reference::problems::{PublicToken, PublicUrl},
 };
 
 #[derive(Template)]
@@ -53,10 +53,6 @@ const TRIES: [(&str, &str); 5] = [
     ),
     ("An error", "/api/v1/invoices?filter[no_such_column]=1"),
 ];
-
-/// The token that anybody may use on the demo's data.
-#[derive(Clone)]
-pub struct PublicToken(pub String);
 
 /// `GET /`: what this is, and a request to try.
 #[handler]

@@ -34,7 +34,8 @@ pub fn did(request: &Request) -> Option<String> {
 
 /// Says on the next page what a form did.
 pub fn set_did(response: &mut Response, text: &str) {
-    let text = crate::listing::words::encode(text);
+    // Browsers drop cookies of more than 4 KB.
+    let text = crate::listing::words::encode(&super::cells::brief(text, 300));
     put(
         response,
         &format!("{FLASH}={text}; Path=/; Max-Age=20; HttpOnly; SameSite=Lax"),

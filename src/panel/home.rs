@@ -88,7 +88,7 @@ async fn state(desk: &Desk<'_>) -> Result<State, Problem> {
 async fn psql(desk: &Desk<'_>) -> Option<String> {
     let reply = desk.api().get("/api/tenant/connection").await.ok()?;
     let value: serde_json::Value = reply.json().ok()?;
-    serde_json::to_string_pretty(&value).ok()
+    Some(format!("psql '{}'", value["url"].as_str()?))
 }
 
 fn megabytes(bytes: i64) -> String {

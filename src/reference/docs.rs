@@ -11,7 +11,6 @@ use serde_json::json;
 use crate::{
     auth::jwt,
     exports::openapi::{DOCUMENT, PARAMETER, SUMMARY},
-    front::PublicToken,
     panel::{
         assets,
         page::{self, Shell},
@@ -21,7 +20,7 @@ use crate::{
 };
 
 use super::{
-    problems::PublicUrl,
+    problems::{PublicToken, PublicUrl},
     samples::{ENDPOINTS, Endpoint, Sample},
     swagger,
 };

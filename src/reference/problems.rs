@@ -7,6 +7,10 @@ use poem::{Response, handler, http::header};
 
 use crate::problem::Kind;
 
+/// The token that anybody may use on the demo's data.
+#[derive(Clone)]
+pub struct PublicToken(pub String);
+
 /// Address under which clients reach the server.
 #[derive(Clone)]
 pub struct PublicUrl(pub String);

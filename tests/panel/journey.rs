@@ -152,7 +152,7 @@ async fn sign_up_and_work_with_the_data() {
 
     // Import a file with two bad rows.
     browser.go(&format!("{home}/data/currencies/import")).await;
-    let csv = "code,name,symbol\\nXTS,Test,T\\nTOOLONGCODE,Bad,B\\nXXB,Second,S\\nEUR,Twice,E\\n";
+    let csv = "code,name,symbol,rate\\nXTS,Test,T,1\\nTOOLONGCODE,Bad,B,1\\nXXB,Second,S,1\\nEUR,Twice,E,1\\n";
     browser
         .run(&format!("document.querySelector('#csv').value = '{csv}'"))
         .await;

@@ -34,7 +34,7 @@
     if (target.dataset.copy) copy($(target.dataset.copy).textContent, target);
     if (target.dataset.token) {
       const answer = await fetch(target.dataset.token, { headers: { accept: "application/json" } });
-      if (answer.ok) copy((await answer.json()).access_token, target);
+      if (answer.ok && !answer.redirected) copy((await answer.json()).access_token, target);
       else say(target, "Reload the page");
     }
     if (target.dataset.toggles) {
@@ -223,6 +223,11 @@
     }
   });
 
+  // A server that does not answer is said, and the page stays as it is.
+  const trouble = (words) => { const place = $("#trouble"); if (place) { place.textContent = words; place.hidden = !words; } };
+  document.addEventListener("htmx:sendError", () => trouble("The server can't be reached. Nothing was lost; try it again."));
+  document.addEventListener("htmx:beforeRequest", () => trouble(""));
+
   // What stays when the page's middle is exchanged.
   const nav = () => {
     const links = $$("a[data-nav]");
@@ -237,7 +242,8 @@
     const from = $("[data-counts]")?.dataset.counts;
     if (!from) return;
     const answer = await fetch(from, { headers: { accept: "application/json" } });
-    if (answer.ok) { counts = await answer.json(); show(); }
+    // Whoever is signed out by now is led to the log-in, which counts nothing.
+    if (answer.ok && !answer.redirected) { counts = await answer.json(); show(); }
   };
   document.addEventListener("htmx:afterSettle", (event) => {
     const cell = event.target;
