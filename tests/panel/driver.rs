@@ -80,12 +80,12 @@ impl Browser {
     }
 
     /// What follows happens in a frame of the page.
-    pub async fn into_frame(&self, selector: &str) {
+    pub async fn enter_frame(&self, selector: &str) {
         let element = self.find(selector).await;
         self.send("frame", &json!({"id": {ELEMENT: element}})).await;
     }
 
-    pub async fn out_of_frame(&self) {
+    pub async fn leave_frame(&self) {
         self.send("frame", &json!({"id": null})).await;
     }
 

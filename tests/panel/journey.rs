@@ -280,14 +280,14 @@ async fn sql_graphql_a_report_a_token_and_a_reset() {
     browser
         .until("return document.title === 'framed'", "the frame")
         .await;
-    browser.into_frame("iframe").await;
+    browser.enter_frame("iframe").await;
     browser
         .until(
             "return document.querySelector('svg.chart') !== null",
             "the embedded chart",
         )
         .await;
-    browser.out_of_frame().await;
+    browser.leave_frame().await;
 
     // Break something, and reset it.
     tenant
