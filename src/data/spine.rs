@@ -161,7 +161,9 @@ impl Spine {
             let writes: Vec<Write> = plans.iter().map(|plan| spell(plan, identity)).collect();
             let until = visit.until;
             let lease = visit.lease().await.map_err(whole)?;
-            let written = until.keep(lease, run::write(lease, &writes, keep, late)).await;
+            let written = until
+                .keep(lease, run::write(lease, &writes, keep, late))
+                .await;
             match written.map_err(|error| whole(error.into()))? {
                 Ok(outcomes) => {
                     visit.end(plans.iter().any(Plan::runs_tenants_code));

@@ -125,7 +125,10 @@ impl Exports {
             let mut resources = model.served();
             resources.any(|resource| resource.table.name == fields.table)
         };
-        model.graphql = caller.needs(Scope::Graphql).is_ok().then(|| fields.into_iter().filter(reached).collect());
+        model.graphql = caller
+            .needs(Scope::Graphql)
+            .is_ok()
+            .then(|| fields.into_iter().filter(reached).collect());
         model.sql = asked.subset.is_none() && !asked.actions && caller.tenant_for_sql().is_ok();
         let (media, file, text) = self.write(&model, &asked, &caller, request)?;
         Ok(Response::builder()

@@ -166,8 +166,7 @@ impl<'a> Model<'a> {
 
     /// The resource at a position of the catalog.
     pub fn at(&self, position: usize) -> Option<&Resource<'a>> {
-        self.served()
-            .find(|resource| resource.position == position)
+        self.served().find(|resource| resource.position == position)
     }
 
     /// The resources with addresses of their own.

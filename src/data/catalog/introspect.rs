@@ -350,7 +350,9 @@ fn shown_default(value: String) -> Option<String> {
     }
     match value.find(NUMBERING[2]) {
         Some(start) => {
-            let end = value[start..].find(')').map_or(value.len(), |at| start + at);
+            let end = value[start..]
+                .find(')')
+                .map_or(value.len(), |at| start + at);
             Some(format!("{}nextval({}", &value[..start], &value[end..]))
         }
         None => Some(value),

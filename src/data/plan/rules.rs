@@ -211,7 +211,10 @@ impl Rules {
     /// The same, with the statements that check what a commit would have checked.
     pub fn end(&self, preferred: Keep) -> (Keep, &str) {
         let late = "set constraints all immediate; ";
-        (self.keep(preferred), self.simulation.as_deref().unwrap_or(late))
+        (
+            self.keep(preferred),
+            self.simulation.as_deref().unwrap_or(late),
+        )
     }
 
     /// How the table is special, if it is.

@@ -216,11 +216,7 @@ fn tags(model: &Model<'_>) -> Node {
         ("API", model.whole, "What there is"),
     ] {
         // A table may have the name; its tag then serves both.
-        if there
-            && model
-                .served()
-                .all(|resource| resource.noun() != name)
-        {
+        if there && model.served().all(|resource| resource.noun() != name) {
             tags.push(map! { "name" => name, "description" => description });
         }
     }

@@ -4,12 +4,12 @@ use super::super::{
     model::{Model, Report, Resource, report_path},
     tree::{Node, list, map},
 };
-use crate::data::plan::Reach;
 use super::{
     SUMMARY, Style,
     answers::{Does, Used, envelope, good, responses},
     brief, parts, reference,
 };
+use crate::data::plan::Reach;
 
 /// All paths, and the problems that their answers share.
 pub fn paths(model: &Model<'_>, style: &Style) -> (Node, Used) {
