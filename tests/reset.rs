@@ -261,6 +261,12 @@ async fn a_reset_that_another_server_is_at_is_no_orphan() {
     twin.app.tenancy.remove_orphans().await.unwrap();
     assert!(there().await);
     worker.batch_execute("rollback").await.unwrap();
-    twin.app.tenancy.remove_orphans().await.unwrap();
-    assert!(!there().await);
+    // The twin's own search at its start may be at it.
+    let gone = async {
+        while there().await {
+            twin.app.tenancy.remove_orphans().await.unwrap();
+        }
+    };
+    let gone = tokio::time::timeout(std::time::Duration::from_secs(20), gone).await;
+    gone.expect("an orphan goes");
 }
