@@ -26,6 +26,7 @@ mod limits;
 mod limits_redis;
 mod moving;
 mod panel;
+mod postman;
 mod problems;
 mod quota;
 mod reference;

@@ -1,7 +1,7 @@
 //! Documents that are known to be good for a schema, kept by their text.
 //!
-//! A program sends the same few documents again and again; parsing and validating one takes
-//! several times as long as its rows.
+//! A program sends the same few documents again and again, and each has to be parsed and validated
+//! once.
 
 use apollo_compiler::ExecutableDocument;
 use apollo_compiler::validation::Valid;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// Bytes of the longest document that is kept.
 const LONGEST: usize = 4 * 1024;
 
-/// Bytes of text that are kept per schema. What is parsed takes some twenty times as much.
+/// Bytes of text that are kept per schema. What is parsed takes many times as much.
 const KEPT: usize = 64 * 1024;
 
 /// The documents of one schema, the ones used least lately forgotten first.

@@ -1,0 +1,82 @@
+//! The Postman collection: what a reader of it looks for is there.
+
+use serde_json::{Value, json};
+
+use crate::harness::Server;
+
+#[tokio::test]
+async fn the_postman_collection_has_what_its_readers_look_for() {
+    let server = Server::start().await;
+    let tenant = server.tenant("postman").await;
+    let collection = tenant
+        .admin
+        .get("/api/v1/postman.json")
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(collection["info"]["name"], "Sandlot API");
+    assert!(
+        collection["info"]["schema"]
+            .as_str()
+            .unwrap()
+            .contains("v2.1.0")
+    );
+    let names = |items: &Value| -> Vec<String> {
+        let items = items.as_array().unwrap().iter();
+        items
+            .map(|item| item["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        names(&collection["item"]),
+        ["Resources", "Reports", "GraphQL"]
+    );
+    let variables = collection["variable"].as_array().unwrap();
+    let value = |name: &str| {
+        let found = variables.iter().find(|variable| variable["key"] == name);
+        found.unwrap()["value"].as_str().unwrap().to_owned()
+    };
+    assert!(value("baseUrl").ends_with("/api/v1"));
+    assert_eq!(
+        (value("api_token"), value("hmac_secret")),
+        (String::new(), String::new())
+    );
+    assert_eq!(value("api_key"), tenant.key);
+    assert_eq!(collection["auth"]["type"], "bearer");
+    assert_eq!(collection["auth"]["bearer"][0]["value"], "{{api_token}}");
+    let folders = collection["item"][0]["item"].as_array().unwrap();
+    let clients = folders
+        .iter()
+        .find(|folder| folder["name"] == "clients")
+        .unwrap();
+    assert_eq!(
+        names(&clients["item"]),
+        [
+            "List", "Schema", "One", "Create", "Replace", "Update", "Delete"
+        ]
+    );
+    let list = &clients["item"][0]["request"];
+    assert_eq!(list["url"]["raw"], "{{baseUrl}}/clients");
+    for name in ["page", "per_page", "sort", "fields", "filter"] {
+        let query = list["url"]["query"].as_array().unwrap();
+        let parameter = query
+            .iter()
+            .find(|parameter| parameter["key"] == name)
+            .unwrap();
+        assert_eq!(parameter["disabled"], true, "{name}");
+    }
+    let script = collection["event"][0]["script"]["exec"].to_string();
+    assert!(script.contains("X-Signature") && !script.contains("pm.environment"));
+    let subset = tenant
+        .admin
+        .get("/api/v1/postman.json?tables=tasks&views=")
+        .await;
+    let subset = subset.expect(200).json();
+    assert_eq!(names(&subset["item"][0]["item"]), ["tasks"]);
+    assert_eq!(subset["item"][1]["item"], json!([]));
+    let queries = names(&subset["item"][2]["item"]);
+    assert_eq!(
+        queries,
+        ["Ping", "Types", "List tasks", "Create by createTask"]
+    );
+}
