@@ -33,7 +33,7 @@ pub struct Stage {
 impl Stage {
     /// Starts Postgres and fills the template.
     pub async fn set(shape: Shape, spares: u32) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let mut arguments = vec![
             "sandlot".to_owned(),
             format!("--data-dir={}", folder.path().join("data").display()),
@@ -60,10 +60,9 @@ impl Stage {
             folder,
         };
         let client = stage.superuser(TENANTS).await;
-        client
-            .batch_execute("vacuum analyze; checkpoint")
-            .await
-            .unwrap();
+        for statement in ["vacuum analyze", "checkpoint"] {
+            client.batch_execute(statement).await.unwrap();
+        }
         stage
     }
 
@@ -84,6 +83,16 @@ impl Stage {
         self.app.close().await;
         self.databases.embedded.unwrap().stop().await;
     }
+}
+
+/// A throw-away folder that Postgres' own user can reach, so that all of it goes away.
+fn folder() -> TempDir {
+    use std::os::unix::fs::PermissionsExt as _;
+    tempfile::Builder::new()
+        .prefix("sandlot-bench-")
+        .permissions(std::fs::Permissions::from_mode(0o755))
+        .tempdir_in("/tmp")
+        .unwrap()
 }
 
 /// A template of made-up tables that refer to each other.
