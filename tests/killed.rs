@@ -200,11 +200,19 @@ async fn sign_in(keyed: &Client, email: &str) -> Client {
 async fn superuser(folder: &Path, database: &str) -> tokio_postgres::Client {
     let running = postgres::running(folder).expect("a server that holds the folder");
     let url = running.url("postgres", database);
-    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
-        .await
-        .unwrap();
-    tokio::spawn(connection);
-    client
+    // A Postgres that has just recovered may still turn a connection away.
+    let mut left = 50;
+    loop {
+        match tokio_postgres::connect(&url, tokio_postgres::NoTls).await {
+            Ok((client, connection)) => {
+                tokio::spawn(connection);
+                return client;
+            }
+            Err(error) => assert!(left > 0, "{error}"),
+        }
+        left -= 1;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 /// A data folder that Postgres' own user can reach, so that all of it goes away with it.

@@ -190,7 +190,8 @@ async fn a_loop_that_fills_and_rolls_back_is_stopped() {
     let client = cluster.raw(&alice).await.unwrap();
     assert_eq!(code(client.batch_execute(kept).await), "53400");
 
-    // What stays counts against the tenant's quota.
+    // What stays counts against the tenant's quota. The bound is the session's, over a second.
+    let client = cluster.raw(&alice).await.unwrap();
     let measure = || cluster.tenants.measure(&alice.schema, &alice.role);
     let before = measure().await.unwrap().unwrap();
     client.batch_execute("begin").await.unwrap();
