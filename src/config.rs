@@ -369,7 +369,7 @@ pub struct Settings {
     #[arg(
         long,
         env = "SANDLOT_SIGN_IN_RATE",
-        default_value_t = 30,
+        default_value_t = 120,
         value_name = "N",
         global = true
     )]
@@ -379,7 +379,7 @@ pub struct Settings {
     #[arg(
         long,
         env = "SANDLOT_REGISTER_RATE",
-        default_value_t = 10,
+        default_value_t = 60,
         value_name = "N",
         global = true
     )]

@@ -60,7 +60,7 @@ async fn listen(
         &address.to_string(),
         &public_url(settings, &listener)?,
         token.as_deref(),
-    )?;
+    );
     run(settings, app, listener, stop).await
 }
 
@@ -168,27 +168,26 @@ pub fn openapi() -> anyhow::Result<String> {
 }
 
 /// What a person who started the server wants to know; the first line is for programs too.
-fn announce(address: &str, public_url: &str, demo: Option<&str>) -> anyhow::Result<()> {
+///
+/// A program that has read that line may close its end: that is no reason to stop.
+fn announce(address: &str, public_url: &str, demo: Option<&str>) {
+    let demo = demo.map_or_else(String::new, |token| {
+        format!(
+            "demo token   {token}\n\
+             try it       curl '{public_url}/api/v1/clients?per_page=3' -H 'Authorization: Bearer {token}'\n"
+        )
+    });
+    let text = format!(
+        "listening on http://{address}\n\
+         start page   {public_url}/\n\
+         {demo}\
+         first call   curl {public_url}/api/register -H 'Content-Type: application/json' \\\n\
+         \x20              -d '{{\"email\": \"ada@mail.example\", \"password\": \"correct horse\"}}'\n"
+    );
     let mut out = stdout().lock();
-    writeln!(out, "listening on http://{address}")?;
-    writeln!(out, "start page   {public_url}/")?;
-    if let Some(token) = demo {
-        writeln!(out, "demo token   {token}")?;
-        writeln!(
-            out,
-            "try it       curl {public_url}/api/v1/clients?per_page=3 -H 'Authorization: Bearer {token}'"
-        )?;
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        tracing::debug!(%error, "nobody reads what was announced");
     }
-    writeln!(
-        out,
-        "first call   curl {public_url}/api/register -H 'Content-Type: application/json' \\"
-    )?;
-    writeln!(
-        out,
-        "               -d '{{\"email\": \"ada@mail.example\", \"password\": \"correct horse\"}}'"
-    )?;
-    out.flush()?;
-    Ok(())
 }
 
 /// True once SIGTERM or SIGINT has come; a second one ends the process at once.

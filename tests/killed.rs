@@ -243,7 +243,15 @@ struct Process {
 impl Process {
     fn start(folder: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_sandlot"))
-            .args(["--listen=127.0.0.1:0", "--spares=0", "--tenant-quota=0"])
+            .args([
+                "--listen=127.0.0.1:0",
+                "--spares=0",
+                "--tenant-quota=0",
+                "--demo=false",
+                "--register-rate=0",
+                "--sign-in-rate=0",
+                "--ip-rate=0",
+            ])
             .arg("--data-dir")
             .arg(folder)
             .current_dir(folder)
