@@ -25,13 +25,7 @@ async fn a_registration_is_a_ready_copy_and_its_administrator() {
     assert_eq!(user["role"], "admin");
 
     let key = tenant["api_key"].as_str().unwrap();
-    let state = server
-        .client
-        .with("Api-Key", key)
-        .get("/api/tenant")
-        .await
-        .expect(200)
-        .json();
+    let state = server.client.with("Api-Key", key).read("/api/tenant").await;
     assert_eq!(
         (&state["id"], &state["status"]),
         (&tenant["id"], &json!("ready"))
@@ -74,7 +68,7 @@ async fn a_known_address_gets_another_tenant_for_its_password_alone() {
         .problem(401, "invalid-credentials");
 
     let account = server.account(&first).await;
-    let tenants = account.get("/api/tenants").await.expect(200).json();
+    let tenants = account.read("/api/tenants").await;
     let keys: BTreeSet<_> = tenants["data"]
         .as_array()
         .unwrap()
@@ -178,7 +172,7 @@ async fn a_copy_holds_the_templates_rows_without_its_users() {
 async fn a_tenant_whose_time_is_over_is_warned_of_and_removed() {
     let server = Server::start_with(&["--tenant-ttl=1"]).await;
     let tenant = server.tenant("brief").await;
-    let state = tenant.keyed.get("/api/tenant").await.expect(200).json();
+    let state = tenant.keyed.read("/api/tenant").await;
     assert!(state["expires_at"].is_string(), "{state}");
     let list = tenant
         .admin

@@ -17,11 +17,7 @@ async fn until(admin: &Client, query: &str, found: impl Fn(&Value) -> bool) -> V
     };
     let end = Instant::now() + Duration::from_secs(60);
     loop {
-        let page = admin
-            .get(&format!("/api/logs{query}"))
-            .await
-            .expect(200)
-            .json();
+        let page = admin.read(&format!("/api/logs{query}")).await;
         if found(&page) {
             return page;
         }
@@ -167,7 +163,7 @@ async fn filters_and_pages() {
     let server = Server::start().await;
     let tenant = server.tenant("filters").await;
     let viewer = tenant.user("viewer@mail.example", "viewer").await;
-    let me = viewer.get("/api/auth/me").await.expect(200).json();
+    let me = viewer.read("/api/auth/me").await;
     for id in 1..=5 {
         viewer
             .get(&format!("/api/v1/clients/{id}"))
@@ -180,7 +176,7 @@ async fn filters_and_pages() {
     let user = me["id"].as_str().unwrap();
     let get = async |query: &str| {
         let path = format!("/api/logs?user_id={user}&{query}");
-        tenant.admin.get(&path).await.expect(200).json()
+        tenant.admin.read(&path).await
     };
     let total = async |query: &str| get(query).await["meta"]["total"].as_u64().unwrap();
     assert_eq!(total("").await, 8);
@@ -203,10 +199,10 @@ async fn filters_and_pages() {
         json!({"current_page": 1, "per_page": 2, "total": 5, "total_pages": 3})
     );
     let next = first["links"]["next"].as_str().unwrap();
-    let second = tenant.admin.get(next).await.expect(200).json();
+    let second = tenant.admin.read(next).await;
     assert_eq!(paths(&second), ["/api/v1/clients/3", "/api/v1/clients/2"]);
     let next = second["links"]["next"].as_str().unwrap();
-    let third = tenant.admin.get(next).await.expect(200).json();
+    let third = tenant.admin.read(next).await;
     assert_eq!(paths(&third), ["/api/v1/clients/1"]);
     assert_eq!(third["links"]["next"], Value::Null);
 

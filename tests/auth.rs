@@ -144,14 +144,14 @@ async fn logging_out_closes_the_session() {
 async fn me_is_whoever_signed_in() {
     let server = Server::start().await;
     let tenant = server.tenant("me").await;
-    let me = tenant.admin.get("/api/auth/me").await.expect(200).json();
+    let me = tenant.admin.read("/api/auth/me").await;
     assert_eq!(me["email"], tenant.email.as_str());
     assert_eq!(
         (&me["kind"], &me["role"]),
         (&json!("user"), &json!("admin"))
     );
     let account = server.account(&tenant).await;
-    let me = account.get("/api/auth/me").await.expect(200).json();
+    let me = account.read("/api/auth/me").await;
     assert_eq!(
         (&me["kind"], &me["role"]),
         (&json!("account"), &Value::Null)
@@ -163,7 +163,7 @@ async fn signing_up_makes_a_viewer() {
     let server = Server::start().await;
     let tenant = server.tenant("signup").await;
     let viewer = tenant.user("new@mail.example", "viewer").await;
-    let me = viewer.get("/api/auth/me").await.expect(200).json();
+    let me = viewer.read("/api/auth/me").await;
     assert_eq!(me["role"], "viewer");
     let again = json!({"email": "NEW@mail.example", "password": PASSWORD});
     let problem = tenant
@@ -207,10 +207,8 @@ async fn a_role_that_changed_takes_effect_at_the_next_refresh() {
         .json();
     let users = tenant
         .admin
-        .get("/api/v1/users?filter=email:e@mail.example")
-        .await
-        .expect(200)
-        .json();
+        .read("/api/v1/users?filter=email:e@mail.example")
+        .await;
     let path = format!("/api/v1/users/{}", users["data"][0]["id"]);
     tenant
         .admin

@@ -1,37 +1,18 @@
 //! Certificates over HTTP: green for a fresh copy, red for a changed one, and signed.
 
 use sandlot::tenancy::certificate::verify;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::harness::{Server, Tenant};
-
-async fn certificate(tenant: &Tenant) -> Value {
-    tenant
-        .admin
-        .get("/api/tenant/certificate")
-        .await
-        .expect(200)
-        .json()
-}
+use crate::harness::Server;
 
 #[tokio::test]
 async fn a_fresh_copy_is_identical_and_anybody_can_check_that() {
     let server = Server::start_with(&["--spares=1"]).await;
     let tenant = server.tenant("green").await;
-    let certificate = certificate(&tenant).await;
-    assert_eq!(
-        certificate["verdict"], "identical",
-        "{}",
-        certificate["differences"]
-    );
+    let certificate = tenant.admin.identical().await;
     assert_eq!(certificate["template_version"], 1);
     assert!(certificate["tables"].as_array().unwrap().len() > 25);
-    let key = server
-        .client
-        .get("/api/certificate-key")
-        .await
-        .expect(200)
-        .json();
+    let key = server.client.read("/api/certificate-key").await;
     let key = key["x"].as_str().unwrap();
     assert!(verify(&certificate.to_string(), key).unwrap());
     let forged = certificate.to_string().replace("identical", "different");
@@ -47,7 +28,7 @@ async fn a_changed_copy_is_different_and_says_where() {
         .patch("/api/v1/clients/1", &json!({"name": "Changed"}))
         .await
         .expect(200);
-    let certificate = certificate(&tenant).await;
+    let certificate = tenant.admin.read("/api/tenant/certificate").await;
     assert_eq!(certificate["verdict"], "different");
     let named: Vec<&str> = certificate["differences"]
         .as_array()
@@ -69,19 +50,9 @@ async fn a_copy_is_compared_with_the_version_that_it_is_of() {
         .unwrap();
     let new = server.tenant("new").await;
     for (tenant, version, name) in [(&old, 1, None), (&new, 2, Some("Renamed"))] {
-        let certificate = certificate(tenant).await;
-        assert_eq!(
-            certificate["verdict"], "identical",
-            "{}",
-            certificate["differences"]
-        );
+        let certificate = tenant.admin.identical().await;
         assert_eq!(certificate["template_version"], version);
-        let row = tenant
-            .admin
-            .get("/api/v1/clients/1")
-            .await
-            .expect(200)
-            .json();
+        let row = tenant.admin.read("/api/v1/clients/1").await;
         assert_eq!(row["data"]["name"] == "Renamed", name.is_some());
     }
 }

@@ -51,17 +51,8 @@ async fn each_tenant_is_wholly_old_or_wholly_new() {
     for (email, key) in keys {
         let keyed = server.client.with("Api-Key", &key);
         keyed.until_ready().await;
-        let credentials = json!({"email": email, "password": PASSWORD});
-        let token = keyed.post("/api/auth/token", &credentials).await;
-        let token = token.expect(200).json()["access_token"].clone();
-        let admin = keyed.bearer(token.as_str().unwrap());
-        let answer = admin.get("/api/tenant/certificate").await;
-        let certificate = answer.expect(200).json();
-        assert_eq!(
-            certificate["verdict"], "identical",
-            "{}",
-            certificate["differences"]
-        );
+        let admin = keyed.sign_in(&email).await;
+        let certificate = admin.identical().await;
         // What was changed together is there together, or not at all.
         let marks = marks(&admin).await;
         assert!(marks.iter().all(|mark| *mark == marks[0]), "{marks:?}");
@@ -101,8 +92,8 @@ async fn marks(admin: &crate::harness::Client) -> Vec<Value> {
         Some(text) if text.starts_with("state ") => value.clone(),
         _ => Value::Null,
     };
-    let client = admin.get("/api/v1/clients/1").await.expect(200).json();
-    let invoice = admin.get("/api/v1/invoices/1").await.expect(200).json();
+    let client = admin.read("/api/v1/clients/1").await;
+    let invoice = admin.read("/api/v1/invoices/1").await;
     let body = json!({"name": "A new department"});
     let made = admin.post("/api/v1/departments", &body).await;
     let made = made.expect(201).json();

@@ -12,10 +12,8 @@ async fn a_list_has_data_meta_and_links() {
     let tenant = server.tenant("list").await;
     let list = tenant
         .admin
-        .get("/api/v1/clients?page=2&per_page=5&sort=-id&fields=id,name")
-        .await
-        .expect(200)
-        .json();
+        .read("/api/v1/clients?page=2&per_page=5&sort=-id&fields=id,name")
+        .await;
     let rows = list["data"].as_array().unwrap();
     assert_eq!(rows.len(), 5);
     for row in rows {
@@ -45,7 +43,7 @@ async fn pages_neither_repeat_nor_skip_a_row() {
     let mut next = Some("/api/v1/invoices?sort=status&per_page=400&fields=id".to_owned());
     let mut total = 0;
     while let Some(path) = next {
-        let page = tenant.admin.get(&path).await.expect(200).json();
+        let page = tenant.admin.read(&path).await;
         for row in page["data"].as_array().unwrap() {
             assert!(seen.insert(row["id"].as_i64().unwrap()), "{row} came twice");
         }
@@ -63,10 +61,8 @@ async fn a_filter_keeps_what_fits() {
     let tenant = server.tenant("filter").await;
     let list = tenant
         .admin
-        .get("/api/v1/invoices?filter=status:1&per_page=1000")
-        .await
-        .expect(200)
-        .json();
+        .read("/api/v1/invoices?filter=status:1&per_page=1000")
+        .await;
     let rows = list["data"].as_array().unwrap();
     assert!(!rows.is_empty());
     assert!(rows.iter().all(|row| row["status"] == 1));
@@ -104,7 +100,7 @@ async fn a_row_lives_through_create_read_change_and_delete() {
         assert_eq!(made.header("sandlot-mode"), "live");
         contains(&row, &new);
 
-        let read = tenant.admin.get(&path).await.expect(200).json();
+        let read = tenant.admin.read(&path).await;
         assert_eq!(read["data"], row);
         let changed = tenant.admin.patch(&path, &change).await.expect(200).json();
         contains(&changed["data"], &change);
@@ -121,19 +117,9 @@ async fn a_row_lives_through_create_read_change_and_delete() {
 async fn an_invoice_is_created_changed_and_deleted() {
     let server = Server::start().await;
     let tenant = server.tenant("invoice").await;
-    let list = tenant
-        .admin
-        .get("/api/v1/invoices?per_page=1")
-        .await
-        .expect(200)
-        .json();
+    let list = tenant.admin.read("/api/v1/invoices?per_page=1").await;
     let row = &list["data"][0];
-    let schema = tenant
-        .admin
-        .get("/api/v1/invoices/schema")
-        .await
-        .expect(200)
-        .json();
+    let schema = tenant.admin.read("/api/v1/invoices/schema").await;
     let mut new = row.as_object().unwrap().clone();
     new.remove("id");
     for column in schema["data"]["columns"].as_array().unwrap() {
@@ -197,10 +183,8 @@ async fn a_broken_rule_of_the_table_is_a_422_that_names_its_column() {
         .problem(422, "update-failed");
     let projects = tenant
         .admin
-        .get("/api/v1/projects?per_page=1&fields=clientid")
-        .await
-        .expect(200)
-        .json();
+        .read("/api/v1/projects?per_page=1&fields=clientid")
+        .await;
     let path = format!("/api/v1/clients/{}", projects["data"][0]["clientid"]);
     tenant
         .admin
@@ -213,12 +197,7 @@ async fn a_broken_rule_of_the_table_is_a_422_that_names_its_column() {
 async fn an_array_is_inserted_whole_or_not_at_all() {
     let server = Server::start().await;
     let tenant = server.tenant("array").await;
-    let before = tenant
-        .admin
-        .get("/api/v1/projects?per_page=1")
-        .await
-        .expect(200)
-        .json();
+    let before = tenant.admin.read("/api/v1/projects?per_page=1").await;
     let two = json!([{"name": "One", "clientid": 1}, {"name": "Two", "clientid": 1}]);
     let made = tenant
         .admin
@@ -233,12 +212,7 @@ async fn an_array_is_inserted_whole_or_not_at_all() {
         .post("/api/v1/projects", &half)
         .await
         .problem(422, "creation-failed");
-    let after = tenant
-        .admin
-        .get("/api/v1/projects?per_page=1")
-        .await
-        .expect(200)
-        .json();
+    let after = tenant.admin.read("/api/v1/projects?per_page=1").await;
     let total = |list: &Value| list["meta"]["total"].as_i64().unwrap();
     assert_eq!(total(&after), total(&before) + 2);
 }
@@ -263,17 +237,12 @@ async fn a_table_made_a_moment_ago_is_served() {
         .post("/api/v1/gadgets", &json!({"name": "first"}))
         .await
         .expect(201);
-    let list = tenant.admin.get("/api/v1/gadgets").await.expect(200).json();
+    let list = tenant.admin.read("/api/v1/gadgets").await;
     assert_eq!(list["data"][0]["name"], "first");
     server
         .as_tenant(&tenant, "alter table gadgets add column size int default 3")
         .await;
-    let one = tenant
-        .admin
-        .get("/api/v1/gadgets/1")
-        .await
-        .expect(200)
-        .json();
+    let one = tenant.admin.read("/api/v1/gadgets/1").await;
     assert!(one["data"].get("name").is_some(), "{one}");
 }
 
@@ -304,12 +273,7 @@ async fn the_template_is_read_by_accounts_and_hides_its_users() {
 async fn a_schema_describes_its_table() {
     let server = Server::start().await;
     let tenant = server.tenant("schema").await;
-    let schema = tenant
-        .admin
-        .get("/api/v1/invoices/schema")
-        .await
-        .expect(200)
-        .json();
+    let schema = tenant.admin.read("/api/v1/invoices/schema").await;
     let columns = schema["data"]["columns"].as_array().unwrap();
     let names: Vec<_> = columns
         .iter()

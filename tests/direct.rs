@@ -71,10 +71,8 @@ async fn a_tenant_logs_in_as_its_own_role_with_the_servers_settings() {
         .unwrap();
     let seen = tenant
         .admin
-        .get("/api/v1/clients?filter=name:Direct")
-        .await
-        .expect(200)
-        .json();
+        .read("/api/v1/clients?filter=name:Direct")
+        .await;
     assert_eq!(seen["meta"]["total"], 1);
 
     // A statement is cancelled by the protocol's own way.

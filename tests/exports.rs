@@ -16,7 +16,7 @@ const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 async fn document(client: &Client, query: &str) -> Value {
     let path = format!("/api/v1/openapi.json{query}");
-    client.get(&path).await.expect(200).json()
+    client.read(&path).await
 }
 
 /// Operations by method and path.
@@ -462,7 +462,7 @@ async fn a_token_finds_what_it_may_reach_and_nothing_else() {
     assert!(described["paths"].get("/graphql").is_some());
     assert!(described["paths"].get("/sql").is_none());
     assert_eq!(described["security"], json!([{"bearer": []}]));
-    let collection = two.get("/api/v1/postman.json").await.expect(200).json();
+    let collection = two.read("/api/v1/postman.json").await;
     let folders = collection["item"][0]["item"].as_array().unwrap();
     let names: Vec<&str> = folders
         .iter()

@@ -111,7 +111,7 @@ async fn the_examples_of_the_first_document() {
     let made = data(ask(&tenant.admin, query, json!({})).await);
     assert_eq!(made["createProject"]["name"], "API Test");
     let path = format!("/api/v1/projects/{}", made["createProject"]["id"]);
-    let row = tenant.admin.get(&path).await.expect(200).json();
+    let row = tenant.admin.read(&path).await;
     assert_eq!(row["data"]["clientid"], 1);
     assert_eq!(
         data(ask(&tenant.admin, "{ _ping }", Value::Null).await),
@@ -164,7 +164,7 @@ async fn the_same_rows_as_rest() {
     let server = Server::start().await;
     let tenant = server.tenant("same").await;
     let path = "/api/v1/invoices?fields=id,total,date,clientid,created_at&sort=-total&per_page=30&page=2&filter[total.lt]=5000";
-    let rest = tenant.admin.get(path).await.expect(200).json();
+    let rest = tenant.admin.read(path).await;
     let query = "{ invoices(limit: 30, offset: 30, where: {total: {lt: 5000}}, orderBy: [{total: DESC}]) { id total date clientid created_at } }";
     let found = data(ask(&tenant.admin, query, Value::Null).await);
     assert_eq!(rest["data"].as_array().unwrap().len(), 30);

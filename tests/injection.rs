@@ -335,7 +335,7 @@ async fn hostile_names_are_only_names() {
             encode(&wanted),
             encode(&quoted(&name))
         );
-        let listed = admin.get(&query).await.expect(200).json();
+        let listed = admin.read(&query).await;
         assert_eq!(listed["data"][0][&name], "b", "{listed}");
         admin.get(&format!("{path}/1")).await.expect(200);
         admin

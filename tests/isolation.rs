@@ -54,7 +54,7 @@ async fn a_tenants_trigger_reaches_nothing_of_another_tenant() {
             .post("/api/v1/clients", &json!({"name": "Trojan"}))
             .await
             .expect(201);
-        let loot = attacker.admin.get("/api/v1/loot").await.expect(200).json();
+        let loot = attacker.admin.read("/api/v1/loot").await;
         let rows = loot["data"].as_array().unwrap();
         assert_eq!(rows.len(), 2, "both triggers ran: {way}");
         for row in rows {
@@ -191,12 +191,7 @@ async fn what_a_default_or_policy_does_to_the_session_stays_with_its_request() {
         assert_eq!(after["rows"][0]["zone"], "UTC", "{path}: {after}");
         assert_eq!(after["rows"][0]["heard"], 0, "{path}: {after}");
     }
-    let rows = tenant
-        .admin
-        .get("/api/v1/by_policy")
-        .await
-        .expect(200)
-        .json();
+    let rows = tenant.admin.read("/api/v1/by_policy").await;
     assert_eq!(rows["data"][0]["id"], 1);
     let after = tenant
         .admin

@@ -8,12 +8,7 @@ use crate::harness::Server;
 async fn the_postman_collection_has_what_its_readers_look_for() {
     let server = Server::start().await;
     let tenant = server.tenant("postman").await;
-    let collection = tenant
-        .admin
-        .get("/api/v1/postman.json")
-        .await
-        .expect(200)
-        .json();
+    let collection = tenant.admin.read("/api/v1/postman.json").await;
     assert_eq!(collection["info"]["name"], "Sandlot API");
     assert!(
         collection["info"]["schema"]

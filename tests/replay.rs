@@ -9,7 +9,7 @@ use crate::harness::{Answer, Client, Server, Tenant};
 
 async fn count(tenant: &Tenant, name: &str) -> i64 {
     let path = format!("/api/v1/clients?filter=name:{name}&per_page=1");
-    let answer = tenant.admin.get(&path).await.expect(200).json();
+    let answer = tenant.admin.read(&path).await;
     answer["meta"]["total"].as_i64().unwrap()
 }
 
@@ -217,14 +217,7 @@ async fn a_repetition_is_answered_though_it_could_not_be_made_now() {
             "update users set role = 'viewer' where email = 'ed@mail.example'",
         )
         .await;
-    let credentials = json!({"email": "ed@mail.example", "password": crate::harness::PASSWORD});
-    let tokens = tenant
-        .keyed
-        .post("/api/auth/token", &credentials)
-        .await
-        .expect(200)
-        .json();
-    let viewer = editor.bearer(tokens["access_token"].as_str().unwrap());
+    let viewer = keyed(&tenant.keyed.sign_in("ed@mail.example").await, "ed");
     viewer
         .post("/api/v1/clients", &body)
         .await

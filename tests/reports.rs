@@ -14,7 +14,7 @@ const SEEDED: [&str; 5] = [
 ];
 
 async fn data(client: &Client, path: &str) -> Vec<Value> {
-    let body = client.get(path).await.expect(200).json();
+    let body = client.read(path).await;
     body["data"].as_array().unwrap().clone()
 }
 
@@ -43,7 +43,7 @@ async fn the_seeded_reports_are_read_like_tables() {
         }
     }
     let path = "/api/v1/reports/invoices?filter=status:1&sort=-total&per_page=3&fields=number,total,status&page=2";
-    let list = tenant.admin.get(path).await.expect(200).json();
+    let list = tenant.admin.read(path).await;
     let rows = list["data"].as_array().unwrap();
     assert_eq!(rows.len(), 3);
     assert!(rows.iter().all(|row| row["status"] == 1));
@@ -62,12 +62,7 @@ async fn the_seeded_reports_are_read_like_tables() {
         .expect(200);
     assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8");
     assert!(csv.text().starts_with("number,total,status\r\n"));
-    let schema = tenant
-        .admin
-        .get("/api/v1/reports/invoices/schema")
-        .await
-        .expect(200)
-        .json();
+    let schema = tenant.admin.read("/api/v1/reports/invoices/schema").await;
     let names: Vec<_> = schema["data"]["columns"]
         .as_array()
         .unwrap()
@@ -125,7 +120,7 @@ async fn figures_are_those_of_plain_sql() {
     ] {
         let escaped = query.replace('{', "%7B").replace('}', "%7D").replace('"', "%22").replace('[', "%5B").replace(']', "%5D");
         let path = format!("/api/v1/reports/invoices/aggregate?{escaped}");
-        let answer = admin.get(&path).await.expect(200).json();
+        let answer = admin.read(&path).await;
         let rows = answer["data"].as_array().unwrap();
         assert_eq!(rows, &sql(admin, text).await, "{query}");
         assert_eq!(answer["meta"]["groups"], rows.len(), "{query}");
@@ -388,19 +383,13 @@ async fn an_administrator_keeps_reports() {
     // One's own takes the place of a seeded one, for oneself alone.
     let own = json!({"slug": "invoices", "title": "Mine", "view": "by_country", "published": true});
     let own = admin.post("/api/reports", &own).await.expect(201).json();
-    let mine = admin
-        .get("/api/v1/reports/invoices?per_page=1")
-        .await
-        .expect(200)
-        .json();
+    let mine = admin.read("/api/v1/reports/invoices?per_page=1").await;
     assert!(mine["data"][0].get("country_id").is_some());
     assert_eq!(data(admin, "/api/reports").await.len(), SEEDED.len() + 1);
     let theirs = other
         .admin
-        .get("/api/v1/reports/invoices?per_page=1")
-        .await
-        .expect(200)
-        .json();
+        .read("/api/v1/reports/invoices?per_page=1")
+        .await;
     assert!(theirs["data"][0].get("total").is_some());
     let clash = json!({"slug": "by-country"});
     admin
@@ -411,11 +400,7 @@ async fn an_administrator_keeps_reports() {
         .delete(&format!("/api/reports/{}", own["id"]))
         .await
         .expect(200);
-    let again = admin
-        .get("/api/v1/reports/invoices?per_page=1")
-        .await
-        .expect(200)
-        .json();
+    let again = admin.read("/api/v1/reports/invoices?per_page=1").await;
     assert!(again["data"][0].get("total").is_some());
 
     // Somebody else's record is not there; a seeded one takes no writes.

@@ -15,12 +15,7 @@ async fn a_changed_row_goes_back_and_the_users_stay() {
         .await
         .expect(200);
     tenant.user("kept@mail.example", "viewer").await;
-    let before = tenant
-        .admin
-        .get("/api/v1/clients/1")
-        .await
-        .expect(200)
-        .json();
+    let before = tenant.admin.read("/api/v1/clients/1").await;
     tenant
         .admin
         .patch("/api/v1/clients/1", &json!({"name": "Changed"}))
@@ -40,36 +35,16 @@ async fn a_changed_row_goes_back_and_the_users_stay() {
         .json();
     assert_eq!(report["whole"], false, "{report}");
     assert_eq!(report["tables"], json!(["clients"]), "{report}");
-    let after = tenant
-        .admin
-        .get("/api/v1/clients/1")
-        .await
-        .expect(200)
-        .json();
+    let after = tenant.admin.read("/api/v1/clients/1").await;
     assert_eq!(after, before);
-    let certificate = tenant
-        .admin
-        .get("/api/tenant/certificate")
-        .await
-        .expect(200)
-        .json();
-    assert_eq!(
-        certificate["verdict"], "identical",
-        "{}",
-        certificate["differences"]
-    );
+    tenant.admin.identical().await;
     let credentials = json!({"email": "kept@mail.example", "password": PASSWORD});
     tenant
         .keyed
         .post("/api/auth/token", &credentials)
         .await
         .expect(200);
-    let kept = other
-        .admin
-        .get("/api/v1/clients/1")
-        .await
-        .expect(200)
-        .json();
+    let kept = other.admin.read("/api/v1/clients/1").await;
     assert_eq!(kept["data"]["name"], "Kept");
 }
 
@@ -98,17 +73,7 @@ async fn changed_definitions_make_the_copy_anew() {
         .get("/api/v1/mine")
         .await
         .problem(404, "not-found");
-    let certificate = tenant
-        .admin
-        .get("/api/tenant/certificate")
-        .await
-        .expect(200)
-        .json();
-    assert_eq!(
-        certificate["verdict"], "identical",
-        "{}",
-        certificate["differences"]
-    );
+    tenant.admin.identical().await;
     let credentials = json!({"email": tenant.email, "password": PASSWORD});
     tenant
         .keyed
@@ -136,19 +101,9 @@ async fn named_tables_alone_go_back() {
         .post("/api/tenant/reset", &json!({"tables": ["projects"]}))
         .await
         .expect(200);
-    let client = tenant
-        .admin
-        .get("/api/v1/clients/1")
-        .await
-        .expect(200)
-        .json();
+    let client = tenant.admin.read("/api/v1/clients/1").await;
     assert_eq!(client["data"]["name"], "Changed");
-    let project = tenant
-        .admin
-        .get("/api/v1/projects/1")
-        .await
-        .expect(200)
-        .json();
+    let project = tenant.admin.read("/api/v1/projects/1").await;
     assert_ne!(project["data"]["name"], "Changed");
     let unknown = tenant
         .admin
@@ -193,12 +148,7 @@ async fn a_snapshot_is_taken_restored_and_deleted() {
         .call(hyper::Method::POST, &restore, None)
         .await
         .expect(200);
-    let row = tenant
-        .admin
-        .get("/api/v1/clients/1")
-        .await
-        .expect(200)
-        .json();
+    let row = tenant.admin.read("/api/v1/clients/1").await;
     assert_eq!(row["data"]["name"], "Before");
     tenant
         .admin

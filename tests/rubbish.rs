@@ -238,7 +238,7 @@ async fn platform_calls(
     ids: &[&str],
     bodies: &[&str],
 ) -> Vec<(Method, String, Option<String>)> {
-    let document = server.client.get("/openapi.json").await.expect(200).json();
+    let document = server.client.read("/openapi.json").await;
     let mut calls = Vec::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {

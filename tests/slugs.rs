@@ -259,10 +259,7 @@ async fn rows(admin: &Client, met: &mut Met) {
         admin.patch("/api/v1/tasks/1", &json!({"status": 99})).await,
     );
     let currency = admin
-        .get("/api/v1/invoices?per_page=1")
-        .await
-        .expect(200)
-        .json();
+        .read("/api/v1/invoices?per_page=1").await;
     let currency = format!("/api/v1/currencies/{}", currency["data"][0]["currency_id"]);
     met.note("deletion-failed", admin.delete(&currency).await);
     let sql = json!({"query": "create view broken as select 1 / (id - 1) as x, id from clients"});

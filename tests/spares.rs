@@ -79,13 +79,7 @@ async fn each_spare_is_taken_once() {
     assert_eq!(roles.get::<_, i64>(0), 6);
     for registration in registrations {
         let key = registration["tenant"]["api_key"].as_str().unwrap();
-        let state = server
-            .client
-            .with("Api-Key", key)
-            .get("/api/tenant")
-            .await
-            .expect(200)
-            .json();
+        let state = server.client.with("Api-Key", key).read("/api/tenant").await;
         assert_eq!(state["schema"], registration["tenant"]["schema"]);
     }
 }
@@ -117,13 +111,8 @@ async fn spares_of_an_older_template_are_replaced() {
         .await
         .expect("new spares in time");
     let tenant = server.tenant("fresh").await;
-    let row = tenant
-        .admin
-        .get("/api/v1/clients/1")
-        .await
-        .expect(200)
-        .json();
+    let row = tenant.admin.read("/api/v1/clients/1").await;
     assert_eq!(row["data"]["fresh"], "new");
-    let state = tenant.keyed.get("/api/tenant").await.expect(200).json();
+    let state = tenant.keyed.read("/api/tenant").await;
     assert_eq!(state["template_version"], 2);
 }

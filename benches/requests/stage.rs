@@ -6,17 +6,15 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Child, Command, Stdio},
-    time::Duration,
 };
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
 
-use crate::client::Client;
+use crate::client::{Client, PASSWORD};
 
 const EMAIL: &str = "bench@mail.example";
-const PASSWORD: &str = "correct horse";
 
 /// A running server and its tenants.
 pub struct Stage {
@@ -105,22 +103,13 @@ impl Stage {
         let text = |name: &str| tenant[name].as_str().unwrap().to_owned();
         let (key, schema) = (text("api_key"), text("schema"));
         let keyed = self.client.with("Api-Key", &key);
-        loop {
-            let status = keyed.get("/api/tenant").await.expect(200).json();
-            if status["status"] == "ready" {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        keyed.until_ready().await;
         self.tenants.push(Tenant { key, schema });
     }
 
     /// An access token of the account, which is every tenant's administrator; good for five minutes.
     pub async fn token(&self) -> String {
-        let credentials = json!({"email": EMAIL, "password": PASSWORD});
-        let answer = self.client.post("/api/auth/token", &credentials).await;
-        let tokens: Value = answer.expect(200).json();
-        tokens["access_token"].as_str().unwrap().to_owned()
+        self.client.sign_in(EMAIL).await.token().to_owned()
     }
 
     /// Processor time that the server and all processes of its Postgres have taken so far.

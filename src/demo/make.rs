@@ -66,6 +66,18 @@ pub enum Make {
     Null,
 }
 
+impl Make {
+    /// A text of any length, repeated or not.
+    pub fn text(kind: Kind) -> Self {
+        Self::Text(Text {
+            kind,
+            most: None,
+            unique: false,
+            rows: 0,
+        })
+    }
+}
+
 /// The outline of a JSON document.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Document {

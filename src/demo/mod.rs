@@ -180,11 +180,12 @@ impl Demo {
     }
 
     async fn tend(&self) -> anyhow::Result<()> {
-        let current = record::current(&self.db).await?;
-        if let Some(row) = &current {
+        let rows = record::all(&self.db).await?;
+        let current = record::newest(&rows);
+        if let Some(row) = current {
             self.serve(row);
         }
-        let due = match &current {
+        let due = match current {
             None => true,
             Some(row) => {
                 let old = self
@@ -194,16 +195,16 @@ impl Demo {
                 old || row.template_version != self.template.version()
             }
         };
-        let turn = self.db.begin().await?;
-        if !due && !self.has_old(current.as_ref()).await? {
+        if !due && !rows.iter().any(|row| is_over(row, current)) {
             return Ok(());
         }
+        let turn = self.db.begin().await?;
         if !lock(&turn, "select pg_try_advisory_xact_lock($1)").await? {
             return Ok(());
         }
         // Somebody else may have made one between the look and the lock.
         let now = record::current(&self.db).await?;
-        if due && now.as_ref().map(|row| row.id) == current.map(|row| row.id) {
+        if due && now.map(|row| row.id) == current.map(|row| row.id) {
             self.make(None).await?;
         }
         self.discard_old().await?;
@@ -291,17 +292,13 @@ impl Demo {
         generation
     }
 
-    async fn has_old(&self, current: Option<&record::Model>) -> Result<bool, DbErr> {
-        let rows = record::all(&self.db).await?;
-        Ok(rows.iter().any(|row| is_over(row, current)))
-    }
-
     /// Removes demos that no request can be on, and those whose maker died: only we make any now.
     async fn discard_old(&self) -> anyhow::Result<()> {
-        let current = record::current(&self.db).await?;
-        for row in record::all(&self.db).await? {
-            if is_over(&row, current.as_ref()) {
-                self.discard(&row).await?;
+        let rows = record::all(&self.db).await?;
+        let current = record::newest(&rows);
+        for row in &rows {
+            if is_over(row, current) {
+                self.discard(row).await?;
             }
         }
         Ok(())

@@ -86,7 +86,12 @@ pub async fn current(db: &DatabaseConnection) -> Result<Option<Model>, DbErr> {
         .await
 }
 
-/// All copies, finished or not.
+/// The one of [`all`] copies that is served.
+pub fn newest(rows: &[Model]) -> Option<&Model> {
+    rows.iter().rev().find(|row| row.made_at.is_some())
+}
+
+/// All copies, finished or not, the oldest first.
 ///
 /// # Errors
 /// When the platform's database is out of reach.

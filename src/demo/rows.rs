@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _, pin_mut};
 use seed::masks::Row;
 use tenants::names::quote_ident;
-use tokio_postgres::{Client, types::ToSql};
+use tokio_postgres::{Client, RowStream, types::ToSql};
 
 use crate::data::catalog::Table;
 
@@ -126,17 +126,8 @@ impl<'a> Filling<'a> {
                 .iter()
                 .map(|column| self.as_text(at, *column))
                 .collect();
-            let text = format!(
-                "select {} from {} {}",
-                list.join(", "),
-                from(self.facts, at, self.source),
-                self.sorted(at)
-            );
             let mut rows: HashMap<String, u32> = HashMap::new();
-            let found = self
-                .client
-                .query_raw(&text, std::iter::empty::<&(dyn ToSql + Sync)>())
-                .await?;
+            let found = self.in_order(at, &list).await?;
             pin_mut!(found);
             let mut number = 0;
             while let Some(row) = found.next().await {
@@ -226,16 +217,7 @@ impl<'a> Filling<'a> {
                 }
             })
             .collect();
-        let text = format!(
-            "select {} from {} {}",
-            list.join(", "),
-            from(self.facts, at, self.source),
-            self.sorted(at)
-        );
-        let found = self
-            .client
-            .query_raw(&text, std::iter::empty::<&(dyn ToSql + Sync)>())
-            .await?;
+        let found = self.in_order(at, &list).await?;
         pin_mut!(found);
         let mut rows = Vec::new();
         while let Some(row) = found.next().await {
@@ -453,6 +435,23 @@ impl<'a> Filling<'a> {
             "{}::pg_catalog.text",
             quote_ident(&self.facts.catalog.tables[at].columns[column].name)
         )
+    }
+
+    /// Expressions over all rows of a table, in the order that numbers them.
+    async fn in_order(
+        &self,
+        at: usize,
+        expressions: &[String],
+    ) -> Result<RowStream, tokio_postgres::Error> {
+        let text = format!(
+            "select {} from {} {}",
+            expressions.join(", "),
+            from(self.facts, at, self.source),
+            self.sorted(at)
+        );
+        self.client
+            .query_raw(&text, std::iter::empty::<&(dyn ToSql + Sync)>())
+            .await
     }
 
     /// The order that numbers rows: that of the key where the database numbers it, else that of the table's file, which

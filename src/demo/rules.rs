@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use anyhow::{Context as _, bail, ensure};
-use seed::masks::{Kind, Text};
+use seed::masks::Kind;
 use serde_json::Value;
 
 use super::{
@@ -118,7 +118,7 @@ fn make(said: &str) -> anyhow::Result<Make> {
         "pattern" => {
             let shape =
                 pattern::shape(&format!("^{rest}$")).context("the pattern can't be followed")?;
-            text(Kind::Shape(shape))
+            Make::text(Kind::Shape(shape))
         }
         "number" => {
             let numbers: Vec<i64> = rest
@@ -150,7 +150,7 @@ fn make(said: &str) -> anyhow::Result<Make> {
         }
         "json" => Make::Json(document(&serde_json::from_str(rest)?)?),
         word => match KINDS.iter().find(|(name, _)| *name == word) {
-            Some((_, kind)) => text(kind.clone()),
+            Some((_, kind)) => Make::text(kind.clone()),
             None => bail!("{word:?} is nothing that can be made"),
         },
     })
@@ -170,15 +170,6 @@ fn document(said: &Value) -> anyhow::Result<Document> {
         }
         Value::String(said) => Document::Leaf(Box::new(make(said)?)),
         other => bail!("{other}: a text that says how the value is made"),
-    })
-}
-
-fn text(kind: Kind) -> Make {
-    Make::Text(Text {
-        kind,
-        most: None,
-        unique: false,
-        rows: 0,
     })
 }
 

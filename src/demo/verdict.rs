@@ -225,7 +225,7 @@ impl<'a> Bench<'a> {
                 (Some(kind), _, _) => (kind, "name"),
                 _ => (self.plain_kind(at), "default"),
             };
-            (text(kind), signal)
+            (Make::text(kind), signal)
         } else {
             match self.by_type(&column.ty, &column.name, bounds) {
                 Some(make) => (
@@ -431,15 +431,6 @@ fn rank_of(verdict: &Verdict) -> Option<Rank> {
     }
 }
 
-fn text(kind: Kind) -> Make {
-    Make::Text(Text {
-        kind,
-        most: None,
-        unique: false,
-        rows: 0,
-    })
-}
-
 /// Whether a kind of text speaks of somebody, so that not even a listed value is shown.
 fn is_personal(kind: &Kind) -> bool {
     use Kind::{
@@ -500,7 +491,7 @@ fn plain(ty: &str, name: &str, bounds: &Bounds) -> Option<Make> {
         "time" => Make::Time(false),
         "timetz" => Make::Time(true),
         "interval" => Make::Interval,
-        "uuid" => text(Kind::Uuid),
+        "uuid" => Make::text(Kind::Uuid),
         "bytea" => Make::Bytes,
         "inet" => Make::Inet,
         "cidr" => Make::Cidr,
@@ -511,7 +502,7 @@ fn plain(ty: &str, name: &str, bounds: &Bounds) -> Option<Make> {
         "xml" => Make::Xml,
         "tsvector" => Make::Lexemes,
         "text" | "varchar" | "bpchar" | "citext" => {
-            text(names::text(name, "").unwrap_or(Kind::Word))
+            Make::text(names::text(name, "").unwrap_or(Kind::Word))
         }
         "numeric" => Make::Decimal(1, 1000, 2),
         "varbit" => Make::Bits(8),
@@ -537,13 +528,13 @@ fn range(ty: &str) -> Option<Make> {
 fn document(kind: Option<&str>) -> Document {
     let leaf = |make: Make| Document::Leaf(Box::new(make));
     let members = vec![
-        ("label".to_owned(), leaf(text(Kind::Title))),
-        ("note".to_owned(), leaf(text(Kind::Sentence))),
+        ("label".to_owned(), leaf(Make::text(Kind::Title))),
+        ("note".to_owned(), leaf(Make::text(Kind::Sentence))),
         ("level".to_owned(), leaf(Make::Int(1, 1000))),
     ];
     match kind {
         Some("array") => Document::Array(Box::new(Document::Object(members))),
-        Some("string") => leaf(text(Kind::Title)),
+        Some("string") => leaf(Make::text(Kind::Title)),
         Some("number") => leaf(Make::Int(1, 1000)),
         Some("boolean") => leaf(Make::Bool),
         _ => Document::Object(members),

@@ -11,7 +11,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use chrono::Utc;
 use futures_util::FutureExt as _;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::{body::Incoming, http::request::Parts};
@@ -23,8 +22,8 @@ use poem::{
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    audit::{self, Audit, redact},
-    limits::{self, Policy},
+    audit::Audit,
+    limits::{self, Drawn, Policy},
     problem::{Kind, Problem},
 };
 
@@ -172,15 +171,16 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
             },
             Err(problem) => Err(problem.into()),
         };
-        if visit.is_refused() {
+        let drawn = visit.drawn();
+        if drawn.iter().any(|drawn| !drawn.granted) {
             self.refusals.wait().await;
         }
         let mut response = match outcome {
             Ok(response) => response,
             Err(error) => self.renderer.render(error, &asked.method, &asked.path, &id),
         };
-        self.finish(&mut response, &asked, &visit, origin.secure, &id);
-        self.note(&response, &asked, &visit, started.elapsed(), &id);
+        self.finish(&mut response, &asked, &drawn, origin.secure, &id);
+        self.note(&response, &asked, (&visit, &drawn), started.elapsed(), &id);
         Some(response)
     }
 
@@ -248,7 +248,7 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
         &self,
         response: &mut Response,
         asked: &Asked,
-        visit: &Visit,
+        drawn: &[Drawn],
         secure: bool,
         id: &RequestId,
     ) {
@@ -257,11 +257,10 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
             .finish(&asked.path, asked.origin.as_ref(), response);
         let headers = response.headers_mut();
         headers.insert("x-request-id", id.header());
-        let drawn = visit.seen().drawn;
         if !drawn.is_empty() {
             for (name, value) in [
-                ("ratelimit-policy", limits::headers::policies(&drawn)),
-                ("ratelimit", limits::headers::limits(&drawn)),
+                ("ratelimit-policy", limits::headers::policies(drawn)),
+                ("ratelimit", limits::headers::limits(drawn)),
             ] {
                 if let Ok(value) = HeaderValue::from_str(&value) {
                     headers.insert(name, value);
@@ -276,15 +275,14 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
         &self,
         response: &Response,
         asked: &Asked,
-        visit: &Visit,
+        (visit, drawn): (&Visit, &[Drawn]),
         elapsed: Duration,
         id: &RequestId,
     ) {
         let Asked { method, path, .. } = asked;
         let status = response.status().as_u16();
         self.metrics.answered(method, status, elapsed);
-        let seen = visit.seen();
-        let refused = seen.drawn.iter().find(|drawn| !drawn.granted);
+        let refused = drawn.iter().find(|drawn| !drawn.granted);
         if let Some(drawn) = refused {
             self.metrics.limited(drawn.policy().name());
         }
@@ -299,18 +297,8 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
         let audit = &self.door.audit;
         let is_call = AUDITED.iter().any(|audited| path.starts_with(audited));
         if is_call && audit.is_on() && *method != Method::OPTIONS {
-            audit.record(audit::Entry {
-                at: Utc::now() - elapsed,
-                tenant_id: seen.tenant,
-                caller: seen.caller,
-                method: method.to_string(),
-                path: redact::path(path),
-                query: asked.query.as_deref().map(redact::query),
-                status,
-                ms,
-                address: peer,
-                request_id: id.to_string(),
-            });
+            let query = asked.query.as_deref();
+            audit.record(visit.entry(method, path, query, status, elapsed, id.to_string()));
         }
     }
 }

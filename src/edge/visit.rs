@@ -3,13 +3,15 @@
 //! The edge puts a [`Visit`] beside each request. Whoever establishes the caller notes it here;
 //! the edge reads it for the answer's headers and for the audit log.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
+use chrono::Utc;
 use parking_lot::Mutex;
-use poem::{FromRequest, Request, RequestBody, Result};
+use poem::{FromRequest, Request, RequestBody, Result, http::Method};
 
 use super::headers::part;
 use crate::{
+    audit::{self, redact},
     limits::{Drawn, Key, Limits, Policy},
     problem::Problem,
 };
@@ -27,14 +29,14 @@ struct Inner {
 }
 
 /// What has become known.
-#[derive(Clone, Debug, Default)]
-pub struct Seen {
+#[derive(Debug, Default)]
+struct Seen {
     /// The tenant that the request is about.
-    pub tenant: Option<i64>,
+    tenant: Option<i64>,
     /// Who asks, such as `user:3:7`.
-    pub caller: Option<String>,
+    caller: Option<String>,
     /// The last draw from each limit.
-    pub drawn: Vec<Drawn>,
+    drawn: Vec<Drawn>,
 }
 
 impl Visit {
@@ -72,15 +74,34 @@ impl Visit {
         self.0.address
     }
 
-    /// What is known by now.
-    pub fn seen(&self) -> Seen {
-        self.0.seen.lock().clone()
+    /// The last draw from each limit, by now.
+    pub fn drawn(&self) -> Vec<Drawn> {
+        self.0.seen.lock().drawn.clone()
     }
 
-    /// Whether a limit refused the request.
-    pub fn is_refused(&self) -> bool {
+    /// What the audit log says of the request, answered `elapsed` after it came.
+    pub fn entry(
+        &self,
+        method: &Method,
+        path: &str,
+        query: Option<&str>,
+        status: u16,
+        elapsed: Duration,
+        request_id: String,
+    ) -> audit::Entry {
         let seen = self.0.seen.lock();
-        seen.drawn.iter().any(|drawn| !drawn.granted)
+        audit::Entry {
+            at: Utc::now() - elapsed,
+            tenant_id: seen.tenant,
+            caller: seen.caller.clone(),
+            method: method.to_string(),
+            path: redact::path(path),
+            query: query.map(redact::query),
+            status,
+            ms: elapsed.as_secs_f64() * 1e3,
+            address: self.0.address,
+            request_id,
+        }
     }
 
     /// Notes the tenant that the request is about.
@@ -119,7 +140,7 @@ impl Visit {
         if more == 0 {
             return Ok(());
         }
-        let drawn = self.seen().drawn;
+        let drawn = self.drawn();
         let charged = |drawn: &&Drawn| matches!(drawn.policy(), Policy::Caller | Policy::Address);
         for drawn in drawn.iter().rev().filter(charged) {
             self.draw(drawn.key.clone(), drawn.quota, more).await?;
@@ -198,7 +219,7 @@ mod tests {
     }
 
     fn left(visit: &Visit) -> Vec<(&'static str, u32)> {
-        let drawn = visit.seen().drawn;
+        let drawn = visit.drawn();
         let of = |drawn: &Drawn| (drawn.policy().name(), drawn.left);
         drawn.iter().map(of).collect()
     }
@@ -237,6 +258,6 @@ mod tests {
         visit.admit("token:5".into(), Some(3)).await.unwrap_err();
         visit.admit("token:6".into(), Some(0)).await.unwrap();
         assert_eq!(left(&visit), [("caller", 0)]);
-        assert_eq!(visit.seen().caller.as_deref(), Some("token:6"));
+        assert_eq!(visit.0.seen.lock().caller.as_deref(), Some("token:6"));
     }
 }

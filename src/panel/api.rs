@@ -6,7 +6,6 @@
 use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use chrono::Utc;
 use poem::{
     Body, Endpoint as _, Request, RequestParts, Response,
     endpoint::DynEndpoint,
@@ -15,7 +14,7 @@ use poem::{
 use serde::de::DeserializeOwned;
 
 use crate::{
-    audit::{Audit, Entry, redact},
+    audit::Audit,
     edge::{Sent, render, request_id::RequestId, visit::Visit},
     problem::{Kind, Problem},
 };
@@ -182,23 +181,14 @@ impl<'a> Api<'a> {
     }
 
     fn record(&self, method: &Method, uri: &Uri, status: u16, began: Instant) {
-        let (audit, seen) = (&self.line.audit, self.visit.seen());
+        let audit = &self.line.audit;
         if !audit.is_on() {
             return;
         }
-        let elapsed = began.elapsed();
         let id = self.from.data::<RequestId>();
-        audit.record(Entry {
-            at: Utc::now() - elapsed,
-            tenant_id: seen.tenant,
-            caller: seen.caller,
-            method: method.to_string(),
-            path: redact::path(uri.path()),
-            query: uri.query().map(redact::query),
-            status,
-            ms: elapsed.as_secs_f64() * 1e3,
-            address: self.visit.address(),
-            request_id: id.map(ToString::to_string).unwrap_or_default(),
-        });
+        let id = id.map(ToString::to_string).unwrap_or_default();
+        let (path, query) = (uri.path(), uri.query());
+        let elapsed = began.elapsed();
+        audit.record((self.visit).entry(method, path, query, status, elapsed, id));
     }
 }

@@ -14,13 +14,7 @@ async fn a_write_answers_as_a_real_one_and_is_gone() {
     let server = Server::start().await;
     let (anybody, _) = demo(&server, 2).await;
     let total = |answer: &Value| answer["meta"]["total"].as_i64().unwrap();
-    let before = total(
-        &anybody
-            .get("/api/v1/invoices?per_page=1")
-            .await
-            .expect(200)
-            .json(),
-    );
+    let before = total(&anybody.read("/api/v1/invoices?per_page=1").await);
     let made = anybody
         .post("/api/v1/invoices", &json!({"clientid": 1, "total": 120.5}))
         .await

@@ -9,6 +9,9 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
+/// The password of everybody in the tests.
+pub const PASSWORD: &str = "correct horse";
+
 /// Calls one server, with headers that every call carries.
 #[derive(Clone)]
 pub struct Client {
@@ -68,7 +71,7 @@ impl Client {
     pub async fn until_ready(&self) {
         let ready = async {
             loop {
-                let state = self.get("/api/tenant").await.expect(200).json();
+                let state = self.read("/api/tenant").await;
                 assert_ne!(state["status"], "failed", "{state}");
                 if state["status"] == "ready" {
                     return;
@@ -81,8 +84,32 @@ impl Client {
             .expect("a copy in time");
     }
 
+    /// The same client with the access token of whoever has this address and the tests' password.
+    pub async fn sign_in(&self, email: &str) -> Self {
+        let credentials = serde_json::json!({"email": email, "password": PASSWORD});
+        let answer = self.post("/api/auth/token", &credentials).await;
+        let tokens = answer.expect(200).json();
+        self.bearer(tokens["access_token"].as_str().unwrap())
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.call(Method::GET, path, None).await
+    }
+
+    /// What a path answers with, which has to be a 200.
+    pub async fn read(&self, path: &str) -> Value {
+        self.get(path).await.expect(200).json()
+    }
+
+    /// The certificate of this administrator's tenant, which has to be green.
+    pub async fn identical(&self) -> Value {
+        let certificate = self.read("/api/tenant/certificate").await;
+        assert_eq!(
+            certificate["verdict"], "identical",
+            "{}",
+            certificate["differences"]
+        );
+        certificate
     }
 
     pub async fn delete(&self, path: &str) -> Answer {

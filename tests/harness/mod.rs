@@ -20,7 +20,7 @@ use tokio::{
 
 mod client;
 
-pub use client::{Answer, Client};
+pub use client::{Answer, Client, PASSWORD};
 
 /// The Postgres of this test run; it dies with the process, however that ends.
 static POSTGRES: OnceCell<Embedded> = OnceCell::const_new();
@@ -48,8 +48,6 @@ pub struct Tenant {
     /// Calls with the `Api-Key` alone.
     pub keyed: Client,
 }
-
-pub const PASSWORD: &str = "correct horse";
 
 impl Server {
     /// Starts a server on fresh copies of migrated and seeded databases.
@@ -132,11 +130,6 @@ impl Server {
         let keyed = self.client.with("Api-Key", key);
         // On a machine that is busy with other tests the copy may be waited for.
         keyed.until_ready().await;
-        let tokens = keyed
-            .post("/api/auth/token", &credentials)
-            .await
-            .expect(200)
-            .json();
         Tenant {
             schema: registration["tenant"]["schema"]
                 .as_str()
@@ -144,22 +137,15 @@ impl Server {
                 .to_owned(),
             id: registration["tenant"]["id"].as_i64().unwrap(),
             key: key.to_owned(),
+            admin: keyed.sign_in(&email).await,
             email,
-            admin: keyed.bearer(tokens["access_token"].as_str().unwrap()),
             keyed,
         }
     }
 
     /// Signs an account in, without an `Api-Key`.
     pub async fn account(&self, tenant: &Tenant) -> Client {
-        let credentials = serde_json::json!({"email": tenant.email, "password": PASSWORD});
-        let tokens = self
-            .client
-            .post("/api/auth/token", &credentials)
-            .await
-            .expect(200)
-            .json();
-        self.client.bearer(tokens["access_token"].as_str().unwrap())
+        self.client.sign_in(&tenant.email).await
     }
 
     /// The key that this server signs its tokens with.
@@ -253,13 +239,7 @@ impl Tenant {
             let change = serde_json::json!({ "role": role });
             self.admin.patch(&path, &change).await.expect(200);
         }
-        let tokens = self
-            .keyed
-            .post("/api/auth/token", &credentials)
-            .await
-            .expect(200)
-            .json();
-        self.keyed.bearer(tokens["access_token"].as_str().unwrap())
+        self.keyed.sign_in(email).await
     }
 }
 

@@ -19,10 +19,8 @@ async fn the_address_is_the_apis_own() {
     let query = "filter[status]=2&sort=-total,id&per_page=50&page=2&fields=id,number,total";
     let rows = tenant
         .admin
-        .get(&format!("/api/v1/invoices?{query}"))
-        .await
-        .expect(200)
-        .json();
+        .read(&format!("/api/v1/invoices?{query}"))
+        .await;
     let page = visitor
         .get(&format!("{base}/invoices?{query}"))
         .await
@@ -37,7 +35,7 @@ async fn the_address_is_the_apis_own() {
     let target = between(&page, "The same by the API: <code>GET ", "</code>")
         .replace("&amp;", "&")
         .replace("&#38;", "&");
-    let same = tenant.admin.get(&target).await.expect(200).json();
+    let same = tenant.admin.read(&target).await;
     assert_eq!(same["data"], rows["data"]);
     // What does not fit is said where it can be changed.
     let wrong = visitor
@@ -85,12 +83,8 @@ async fn forms_lead_to_addresses() {
 #[tokio::test]
 async fn every_table_and_view_is_shown() {
     let (_server, tenant, visitor, base) = at_work("every").await;
-    let all = tenant.admin.get("/api/v1/").await.expect(200).json();
-    let counts = visitor
-        .get(&base.replace("/data", "/counts"))
-        .await
-        .expect(200)
-        .json();
+    let all = tenant.admin.read("/api/v1/").await;
+    let counts = visitor.read(&base.replace("/data", "/counts")).await;
     for entry in all["data"].as_array().unwrap() {
         let name = entry["name"].as_str().unwrap();
         visitor.get(&format!("{base}/{name}")).await.expect(200);
@@ -103,12 +97,7 @@ async fn every_table_and_view_is_shown() {
                 .expect(200);
         }
     }
-    let invoices = tenant
-        .admin
-        .get("/api/v1/invoices?per_page=1")
-        .await
-        .expect(200)
-        .json();
+    let invoices = tenant.admin.read("/api/v1/invoices?per_page=1").await;
     let total = invoices["meta"]["total"].to_string();
     assert_eq!(counts["invoices"].as_str().unwrap().replace(',', ""), total);
 }
@@ -145,12 +134,7 @@ async fn a_row_is_made_changed_and_deleted() {
         .await
         .expect(303);
     assert_eq!(changed.header("location"), row);
-    let one = tenant
-        .admin
-        .get(&format!("/api/v1/clients/{key}"))
-        .await
-        .expect(200)
-        .json();
+    let one = tenant.admin.read(&format!("/api/v1/clients/{key}")).await;
     assert_eq!(one["data"]["name"], "Changed here");
     let delete = format!("{row}/delete");
     assert!(
@@ -173,7 +157,7 @@ async fn a_row_is_made_changed_and_deleted() {
 async fn a_form_sends_what_was_changed_alone() {
     let (_server, tenant, visitor, base) = at_work("changed").await;
     let path = "/api/v1/invoices/2";
-    let before = tenant.admin.get(path).await.expect(200).json();
+    let before = tenant.admin.read(path).await;
     let row = format!("{base}/invoices/row/2");
     // The form as a browser sends it back untouched: every field with what stands in it.
     let page = visitor.get(&row).await.expect(200).text();
@@ -205,7 +189,7 @@ async fn a_form_sends_what_was_changed_alone() {
         .map(|(a, b)| (a.as_str(), b.as_str()))
         .collect();
     visitor.submit(&row, &row, &fields).await.expect(303);
-    let after = tenant.admin.get(path).await.expect(200).json();
+    let after = tenant.admin.read(path).await;
     assert_eq!(before, after, "untouched fields were written");
 }
 
@@ -227,12 +211,7 @@ async fn values_are_changed_where_they_stand() {
         saved.contains("PO-1") && saved.contains("data-col=\"reference\""),
         "{saved}"
     );
-    let row = tenant
-        .admin
-        .get("/api/v1/invoices/3")
-        .await
-        .expect(200)
-        .json();
+    let row = tenant.admin.read("/api/v1/invoices/3").await;
     assert_eq!(row["data"]["reference"], "PO-1");
     let status = format!("{base}/invoices/row/3/cell/status");
     let refused = visitor
@@ -258,10 +237,8 @@ async fn what_depends_on_a_row_is_shown_first() {
     let page = visitor.get(&delete).await.expect(200).text();
     let total = tenant
         .admin
-        .get("/api/v1/invoices?filter[clientid]=1")
-        .await
-        .expect(200)
-        .json();
+        .read("/api/v1/invoices?filter[clientid]=1")
+        .await;
     assert!(total["meta"]["total"].as_u64().unwrap() > 0);
     assert!(
         page.contains("filter[clientid]=1") && page.contains("disabled"),
@@ -332,12 +309,7 @@ async fn csv_is_tried_before_it_is_kept() {
     let (_server, tenant, visitor, base) = at_work("import").await;
     let grid = format!("{base}/clients");
     let csv = "name,country_id\r\nGood one,1\r\n,2\r\nBad land,999999\r\n\"Quoted, Inc\",2\r\nBad number,x\r\n";
-    let before = tenant
-        .admin
-        .get("/api/v1/clients?per_page=1")
-        .await
-        .expect(200)
-        .json();
+    let before = tenant.admin.read("/api/v1/clients?per_page=1").await;
     let preview = visitor
         .submit(&grid, &format!("{grid}/import/preview"), &[("csv", csv)])
         .await
@@ -356,12 +328,7 @@ async fn csv_is_tried_before_it_is_kept() {
         assert!(preview.contains(line), "{line}: {preview}");
     }
     assert!(preview.contains("country_id"));
-    let after = tenant
-        .admin
-        .get("/api/v1/clients?per_page=1")
-        .await
-        .expect(200)
-        .json();
+    let after = tenant.admin.read("/api/v1/clients?per_page=1").await;
     assert_eq!(
         before["meta"]["total"], after["meta"]["total"],
         "a preview kept rows"
@@ -375,19 +342,9 @@ async fn csv_is_tried_before_it_is_kept() {
         .submit(&grid, &format!("{grid}/import"), &[("csv", &good)])
         .await
         .expect(303);
-    let found = tenant
-        .admin
-        .get("/api/v1/clients?q=Quoted")
-        .await
-        .expect(200)
-        .json();
+    let found = tenant.admin.read("/api/v1/clients?q=Quoted").await;
     assert_eq!(found["data"][0]["name"], "Quoted, Inc");
-    let total = tenant
-        .admin
-        .get("/api/v1/clients?per_page=1")
-        .await
-        .expect(200)
-        .json();
+    let total = tenant.admin.read("/api/v1/clients?per_page=1").await;
     assert_eq!(
         total["meta"]["total"].as_u64(),
         before["meta"]["total"].as_u64().map(|n| n + 2)
@@ -412,19 +369,12 @@ async fn csv_is_tried_before_it_is_kept() {
 #[tokio::test]
 async fn exports_are_whole() {
     let (_server, tenant, visitor, base) = at_work("export").await;
-    let rows = tenant
-        .admin
-        .get("/api/v1/invoice_items?per_page=1")
-        .await
-        .expect(200)
-        .json();
+    let rows = tenant.admin.read("/api/v1/invoice_items?per_page=1").await;
     let total = rows["meta"]["total"].as_u64().unwrap();
     assert!(total > 2000, "too few rows to have several pages");
     let json = visitor
-        .get(&format!("{base}/invoice_items/export.json"))
-        .await
-        .expect(200)
-        .json();
+        .read(&format!("{base}/invoice_items/export.json"))
+        .await;
     assert_eq!(json.as_array().unwrap().len() as u64, total);
     let mut ids: Vec<u64> = json
         .as_array()
@@ -442,10 +392,8 @@ async fn exports_are_whole() {
         .expect(200);
     let expected = tenant
         .admin
-        .get("/api/v1/invoices?filter[status]=2&per_page=1")
-        .await
-        .expect(200)
-        .json();
+        .read("/api/v1/invoices?filter[status]=2&per_page=1")
+        .await;
     assert_eq!(
         some.text().lines().count() as u64,
         expected["meta"]["total"].as_u64().unwrap() + 1

@@ -57,6 +57,11 @@ impl Visitor {
         self.call(&self.client, Method::GET, path, None).await
     }
 
+    /// What a page answers with, which has to be a 200 and JSON.
+    pub async fn read(&self, path: &str) -> serde_json::Value {
+        self.get(path).await.expect(200).json()
+    }
+
     /// Sends a form as it stands.
     pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         self.post_with(path, fields, &[]).await

@@ -90,11 +90,7 @@ async fn sign_up_use_the_copy_and_log_out() {
     let token = between(&page, "Authorization: Bearer ", "&#39;");
     // What the page offers to paste works.
     let pasted = server.client.with("Api-Key", key).bearer(token);
-    let rows = pasted
-        .get("/api/v1/clients?per_page=3")
-        .await
-        .expect(200)
-        .json();
+    let rows = pasted.read("/api/v1/clients?per_page=3").await;
     assert_eq!(rows["data"].as_array().unwrap().len(), 3);
 
     let before = visitor.cookie();
@@ -241,12 +237,7 @@ async fn a_user_signs_in_to_their_tenant_by_its_key() {
             answer.status
         );
     }
-    let row = tenant
-        .admin
-        .get("/api/v1/clients/1")
-        .await
-        .expect(200)
-        .json();
+    let row = tenant.admin.read("/api/v1/clients/1").await;
     assert_ne!(row["data"]["name"], "x");
     let wrong = [
         ("as", "user"),
@@ -310,12 +301,7 @@ async fn forms_of_other_sites_are_refused() {
     let json = Some("{}".into());
     client.call(Method::POST, "/logout", json).await.expect(403);
     visitor.get(&home).await.expect(200);
-    let row = tenant
-        .admin
-        .get("/api/v1/clients/1")
-        .await
-        .expect(200)
-        .json();
+    let row = tenant.admin.read("/api/v1/clients/1").await;
     assert_ne!(row["data"]["name"], "Hijacked");
 }
 

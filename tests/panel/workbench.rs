@@ -26,12 +26,7 @@ async fn sql_runs_as_the_tenant() {
         page.contains("delete from notes"),
         "the address fills the console"
     );
-    let notes = tenant
-        .admin
-        .get("/api/v1/notes?per_page=1")
-        .await
-        .expect(200)
-        .json();
+    let notes = tenant.admin.read("/api/v1/notes?per_page=1").await;
     assert!(
         notes["meta"]["total"].as_u64().unwrap() > 0,
         "reading an address ran it"
@@ -55,12 +50,7 @@ async fn sql_runs_as_the_tenant() {
         text.contains("nothing kept") && text.contains("notes"),
         "{text}"
     );
-    let after = tenant
-        .admin
-        .get("/api/v1/notes?per_page=1")
-        .await
-        .expect(200)
-        .json();
+    let after = tenant.admin.read("/api/v1/notes?per_page=1").await;
     assert_eq!(after["meta"]["total"], notes["meta"]["total"]);
     let text = visitor
         .submit(&sql, &sql, &[("query", "selec 1")])
@@ -168,7 +158,7 @@ async fn a_report_is_published_changed_and_withdrawn() {
         ("dimension", "city"),
     ];
     visitor.submit(&report, &report, &kept).await.expect(303);
-    let record = tenant.admin.get("/api/reports").await.expect(200).json();
+    let record = tenant.admin.read("/api/reports").await;
     let record = record["data"]
         .as_array()
         .unwrap()
@@ -348,10 +338,8 @@ async fn users_get_roles_and_passwords() {
         .expect(200);
     let users = tenant
         .admin
-        .get("/api/v1/users?filter[email]=new@mail.example")
-        .await
-        .expect(200)
-        .json();
+        .read("/api/v1/users?filter[email]=new@mail.example")
+        .await;
     let id = users["data"][0]["id"].to_string();
     visitor
         .submit(&at, &at, &[("do", "role"), ("id", &id), ("role", "editor")])
@@ -374,12 +362,7 @@ async fn users_get_roles_and_passwords() {
         .post("/api/auth/token", &sign_in(PASSWORD))
         .await
         .expect(401);
-    let user = tenant
-        .admin
-        .get(&format!("/api/v1/users/{id}"))
-        .await
-        .expect(200)
-        .json();
+    let user = tenant.admin.read(&format!("/api/v1/users/{id}")).await;
     assert_eq!(user["data"]["role"], "editor");
     visitor
         .submit(&at, &at, &[("do", "out"), ("id", &id)])
@@ -413,12 +396,7 @@ async fn what_the_panel_does_is_in_the_log() {
         .expect(303);
     let mut found = false;
     for _ in 0..100 {
-        let log = tenant
-            .admin
-            .get("/api/logs?method=PATCH")
-            .await
-            .expect(200)
-            .json();
+        let log = tenant.admin.read("/api/logs?method=PATCH").await;
         if log["data"]
             .as_array()
             .unwrap()
@@ -453,12 +431,7 @@ async fn the_sandbox_is_reset_kept_compared_and_deleted() {
     let (server, tenant, visitor, base) = at_work("sandbox").await;
     let at = format!("{base}/sandbox");
     let name = |client: &str| client.to_owned();
-    let before = tenant
-        .admin
-        .get("/api/v1/clients/1")
-        .await
-        .expect(200)
-        .json();
+    let before = tenant.admin.read("/api/v1/clients/1").await;
     tenant
         .admin
         .patch("/api/v1/clients/1", &json!({"name": "Broken"}))
@@ -483,12 +456,7 @@ async fn the_sandbox_is_reset_kept_compared_and_deleted() {
         .expect(303);
     let page = visitor.get(&at).await.expect(200).text();
     assert!(page.contains("Put back: clients."), "{page}");
-    let reset = tenant
-        .admin
-        .get("/api/v1/clients/1")
-        .await
-        .expect(200)
-        .json();
+    let reset = tenant.admin.read("/api/v1/clients/1").await;
     assert_eq!(
         name(reset["data"]["name"].as_str().unwrap()),
         before["data"]["name"].as_str().unwrap()
@@ -506,12 +474,7 @@ async fn the_sandbox_is_reset_kept_compared_and_deleted() {
         .submit(&at, &at, &[("do", "restore"), ("id", &id)])
         .await
         .expect(303);
-    let restored = tenant
-        .admin
-        .get("/api/v1/clients/1")
-        .await
-        .expect(200)
-        .json();
+    let restored = tenant.admin.read("/api/v1/clients/1").await;
     assert_eq!(restored["data"]["name"], "Broken");
     visitor
         .submit(&at, &at, &[("do", "forget"), ("id", &id)])

@@ -39,12 +39,7 @@ async fn a_query_gives_columns_rows_and_tables() {
     assert_eq!(body["truncated"], false);
     assert!(body["runtime_seconds"].as_f64().unwrap() > 0.0);
     // The same row, the same values, as over REST.
-    let rest = tenant
-        .admin
-        .get("/api/v1/clients/1")
-        .await
-        .expect(200)
-        .json();
+    let rest = tenant.admin.read("/api/v1/clients/1").await;
     let all = run(&tenant.admin, "select * from clients where id = 1").await;
     for (column, value) in all["rows"][0].as_object().unwrap() {
         assert_eq!(&rest["data"][column], value, "{column}");
@@ -250,12 +245,7 @@ async fn writes_and_definitions_say_what_they_worked_on() {
     .await;
     assert_eq!(back["rows"], json!([{"id": 1, "tags": ["a", "z"]}]));
     assert_eq!(back["rows_affected"], 1);
-    let kept = tenant
-        .admin
-        .get("/api/v1/gadgets/1")
-        .await
-        .expect(200)
-        .json();
+    let kept = tenant.admin.read("/api/v1/gadgets/1").await;
     assert_eq!(kept["data"]["tags"], json!(["a", "z"]));
     // A foreign key looks at other tables, which the statement does not work on.
     let projects = run(

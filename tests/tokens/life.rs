@@ -256,7 +256,7 @@ async fn the_last_use_is_written_down_in_batches() {
     let tenant = server.tenant("user").await;
     let made = make(&tenant, json!({"scopes": ["tables"]})).await;
     let path = format!("/api/tokens/{}", made.id);
-    let record = tenant.admin.get(&path).await.expect(200).json();
+    let record = tenant.admin.read(&path).await;
     assert_eq!(record["last_used_at"], Value::Null);
     let before = Utc::now();
     let platform = server.platform_superuser().await;
@@ -265,7 +265,7 @@ async fn the_last_use_is_written_down_in_batches() {
     }
     let writes = "select n_tup_upd from pg_stat_user_tables where relname = 'tokens'";
     // Whoever reads the record has what happened so far written down: once for the twenty.
-    let record = tenant.admin.get(&path).await.expect(200).json();
+    let record = tenant.admin.read(&path).await;
     let used: chrono::DateTime<Utc> = record["last_used_at"].as_str().unwrap().parse().unwrap();
     assert!(used >= before - chrono::TimeDelta::milliseconds(1) && used <= Utc::now());
     let counted: i64 = platform.query_one(writes, &[]).await.unwrap().get(0);

@@ -15,7 +15,7 @@ async fn signer(server: &Server, name: &str) -> (Tenant, Made) {
 
 async fn count(tenant: &Tenant, name: &str) -> i64 {
     let path = format!("/api/v1/clients?filter=name:{name}&per_page=1");
-    let answer = tenant.admin.get(&path).await.expect(200).json();
+    let answer = tenant.admin.read(&path).await;
     answer["meta"]["total"].as_i64().unwrap()
 }
 
