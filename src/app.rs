@@ -285,7 +285,12 @@ impl Endpoint for Routes {
 }
 
 /// All routes.
-pub fn routes(app: &Arc<App>, public_url: &str, document: &serde_json::Value) -> Routes {
+pub fn routes(
+    app: &Arc<App>,
+    public_url: &str,
+    document: &serde_json::Value,
+    body_limit: usize,
+) -> Routes {
     let api: Arc<dyn DynEndpoint<Output = Response>> =
         Arc::new(ToDynEndpoint(api(app, public_url, document)));
     Routes {
@@ -294,6 +299,7 @@ pub fn routes(app: &Arc<App>, public_url: &str, document: &serde_json::Value) ->
             Arc::clone(&app.auth),
             Arc::clone(&app.audit),
             public_url,
+            body_limit,
         ),
         api,
     }
