@@ -103,6 +103,30 @@ impl Browser {
         self.send("back", &json!({})).await;
     }
 
+    pub async fn forward(&self) {
+        self.send("forward", &json!({})).await;
+    }
+
+    /// A reload, and the way back and forth again, keep what a script sees.
+    pub async fn keeps(&self, script: &str) {
+        self.until(script, &format!("what is kept: {script}")).await;
+        let here = self.place().await;
+        self.reload().await;
+        self.until(script, &format!("after a reload: {script}"))
+            .await;
+        assert_eq!(self.place().await, here, "the reload led away");
+        self.back().await;
+        let away = format!(
+            "return location.pathname + location.search !== {}",
+            json!(here)
+        );
+        self.until(&away, &format!("the page before {here}")).await;
+        self.forward().await;
+        self.until(script, &format!("after back and forth: {script}"))
+            .await;
+        assert_eq!(self.place().await, here, "back and forth led away");
+    }
+
     pub async fn reload(&self) {
         self.send("refresh", &json!({})).await;
     }
@@ -173,7 +197,7 @@ impl Browser {
             if let Ok(Value::Bool(true)) = self.call(Method::POST, &path, Some(&body)).await {
                 return;
             }
-            if began.elapsed() > Duration::from_secs(20) {
+            if began.elapsed() > Duration::from_secs(60) {
                 let page = self
                     .run("return location.href + '\\n' + document.body.innerText")
                     .await;
