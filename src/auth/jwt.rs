@@ -168,7 +168,7 @@ mod tests {
         claims(&Who::Account { id: 7 }, None, usage, "fam", "jti", now)
     }
 
-    fn kind(result: Result<Claims, Problem>) -> Kind {
+    fn kind(result: Result<Arc<Claims>, Problem>) -> Kind {
         result.unwrap_err().kind
     }
 
@@ -177,7 +177,7 @@ mod tests {
         let keys = Keys::new(&[1; 32]);
         let claims = sample(Use::Access, Utc::now());
         let token = keys.sign(&claims).unwrap();
-        assert_eq!(keys.read(&token, Use::Access).unwrap(), claims);
+        assert_eq!(*keys.read(&token, Use::Access).unwrap(), claims);
         assert_eq!(kind(keys.read(&token, Use::Refresh)), Kind::InvalidToken);
     }
 
