@@ -422,11 +422,15 @@ fn remember(resource: &Resource<'_>) -> String {
     )
 }
 
-/// Remembers the row that was made, for the requests that change it and take it away.
+/// Remembers the row that was made, for the requests that change it and take it away. The demo
+/// keeps no row, nor what is done to one that it has.
 fn remember_made(resource: &Resource<'_>) -> String {
     format!(
         "const made = pm.response.code === 201 && pm.response.headers.get('Location');\n\
-         if (made) pm.collectionVariables.set({}, made.split('/').pop());",
+         const demo = pm.response.headers.get('Sandlot-Mode') === 'demo';\n\
+         const row = demo ? pm.collectionVariables.get({}) : made && made.split('/').pop();\n\
+         if (row) pm.collectionVariables.set({}, row);",
+        Node::from(format!("listed {}", resource.path)).json(),
         Node::from(format!("made {}", resource.path)).json(),
     )
 }

@@ -87,30 +87,40 @@ fn unique_beside(table: &Table, at: usize, columns: &[usize]) -> bool {
 /// Whether the column is a number in a unique key that is no primary key, and refers to nothing.
 fn is_unique_number(table: &Table, at: usize) -> bool {
     let keys = || table.uniques.iter().filter(|key| key.columns != table.key);
-    table.columns[at].ty.is_number() && !refers(table, at) && keys().any(|key| key.columns.contains(&at))
+    table.columns[at].ty.is_number()
+        && !refers(table, at)
+        && keys().any(|key| key.columns.contains(&at))
 }
 
 fn refers(table: &Table, at: usize) -> bool {
-    table.foreign_keys.iter().any(|key| key.columns.contains(&at))
+    table
+        .foreign_keys
+        .iter()
+        .any(|key| key.columns.contains(&at))
 }
 
 /// Whether a check says that the column comes after another one.
 fn comes_later(table: &Table, at: usize) -> bool {
     let name = quoted(&table.columns[at].name);
-    let checks = table.checks.iter().filter(|check| check.columns.contains(&at));
-    checks.filter(|check| check.columns.len() == 2).any(|check| {
-        let text = check.definition.trim_start_matches("CHECK ");
-        let text = text.trim_matches(['(', ')']);
-        let after = [" > ", " >= "]
-            .into_iter()
-            .filter_map(|sign| text.split_once(sign))
-            .any(|(later, _)| later == name);
-        let before = [" < ", " <= "]
-            .into_iter()
-            .filter_map(|sign| text.split_once(sign))
-            .any(|(_, later)| later == name);
-        after || before
-    })
+    let checks = table
+        .checks
+        .iter()
+        .filter(|check| check.columns.contains(&at));
+    checks
+        .filter(|check| check.columns.len() == 2)
+        .any(|check| {
+            let text = check.definition.trim_start_matches("CHECK ");
+            let text = text.trim_matches(['(', ')']);
+            let after = [" > ", " >= "]
+                .into_iter()
+                .filter_map(|sign| text.split_once(sign))
+                .any(|(later, _)| later == name);
+            let before = [" < ", " <= "]
+                .into_iter()
+                .filter_map(|sign| text.split_once(sign))
+                .any(|(_, later)| later == name);
+            after || before
+        })
 }
 
 /// A value that the column takes.
