@@ -143,7 +143,7 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
 
         let outcome = match self.enter(&parts, origin.secure, &visit).await {
             Ok(Entry::Answered(response)) => Ok(response),
-            Ok(Entry::In) => match read(body, &self.limits).await {
+            Ok(Entry::In) => match read(&parts, body, &self.limits).await {
                 Read::Whole(body) => {
                     let arrival = Arrival {
                         visit: visit.clone(),
@@ -325,13 +325,6 @@ fn check(parts: &Parts, limits: &Limits) -> Result<(), Problem> {
             limits.query
         )));
     }
-    let announced = parts
-        .headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > limits.body as u64) {
-        return Err(too_large(limits));
-    }
     Ok(())
 }
 
@@ -341,10 +334,25 @@ enum Read {
     TooSlow,
 }
 
-async fn read(body: Incoming, limits: &Limits) -> Read {
-    match timeout(limits.body_time, Limited::new(body, limits.body).collect()).await {
+async fn read(parts: &Parts, mut body: Incoming, limits: &Limits) -> Read {
+    let announced = parts
+        .headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let most = limits.body as u64;
+    if let Some(length) = announced.filter(|length| *length > most) {
+        // Who waits for a word before sending the body gets this one.
+        let sends = !parts.headers.contains_key(header::EXPECT);
+        if sends && length <= most + DRAINED as u64 {
+            drain(body).await;
+        }
+        return Read::Refused(too_large(limits));
+    }
+    let collected = Limited::new(&mut body, limits.body).collect();
+    match timeout(limits.body_time, collected).await {
         Ok(Ok(collected)) => Read::Whole(collected.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            drain(body).await;
             Read::Refused(too_large(limits))
         }
         Ok(Err(error)) => Read::Refused(
@@ -356,8 +364,26 @@ async fn read(body: Incoming, limits: &Limits) -> Read {
     }
 }
 
+/// Bytes past the limit that are still taken from a body that is too large.
+const DRAINED: usize = 1024 * 1024;
+
+/// Takes what is left of a body and forgets it, for a moment and up to a bound: a client, or a
+/// proxy, that is still sending when the connection closes would not get to read the answer.
+async fn drain(mut body: Incoming) {
+    let rest = async {
+        let mut taken = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            taken += frame.data_ref().map_or(0, Bytes::len);
+            if taken > DRAINED {
+                break;
+            }
+        }
+    };
+    let _ = timeout(Duration::from_secs(2), rest).await;
+}
+
 fn too_large(limits: &Limits) -> Problem {
-    // The rest of the body is not read, so the connection can't be used again.
+    // Some of the body may be left unread, so the connection can't be used again.
     Problem::new(Kind::PayloadTooLarge)
         .detail(format!("The body may have {} bytes at most.", limits.body))
         .header("connection", "close")
