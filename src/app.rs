@@ -286,7 +286,12 @@ impl Endpoint for Routes {
 }
 
 /// All routes.
-pub fn routes(app: &Arc<App>, public_url: &str, document: &serde_json::Value) -> Routes {
+pub fn routes(
+    app: &Arc<App>,
+    public_url: &str,
+    document: &serde_json::Value,
+    body_limit: usize,
+) -> Routes {
     let api: Arc<dyn DynEndpoint<Output = Response>> = Arc::new(ToDynEndpoint(Api {
         data: data(app, public_url).boxed(),
         others: others(app, public_url, document).boxed(),
@@ -297,6 +302,7 @@ pub fn routes(app: &Arc<App>, public_url: &str, document: &serde_json::Value) ->
             Arc::clone(&app.auth),
             Arc::clone(&app.audit),
             public_url,
+            body_limit,
         ),
         api,
     }

@@ -80,7 +80,7 @@ pub async fn run(
         .map_err(|problem| anyhow::anyhow!("{problem}"))?;
     let renderer = Renderer::new(public_url.clone(), platform_spec::methods(&document));
     let edge = Edge::new(
-        app::routes(&app, &public_url, &document),
+        app::routes(&app, &public_url, &document, settings.body_limit),
         Limits {
             query: settings.query_limit,
             body: settings.body_limit,

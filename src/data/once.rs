@@ -4,7 +4,7 @@ use super::ledger::{Replay, Reply};
 use super::plan::{Plan, Rules};
 use super::request::Request;
 use super::run::{self, Failure, Write};
-use super::spine::{Answer, Fault, Spine, fail, planned, spell, written_answer};
+use super::spine::{Answer, Fault, Spine, fail, planned, spell, written_answers};
 use super::visit::Visit;
 use crate::problem::{Kind, Problem};
 use tenants::{Identity, Lease};
@@ -52,7 +52,7 @@ impl Spine {
             let writes: Vec<Write> = plans.iter().map(|plan| spell(plan, identity)).collect();
             let until = visit.until;
             let lease = visit.lease().await.map_err(whole)?;
-            let done = until.keep(lease, self.made(lease, identity, &writes, once));
+            let done = until.keep(lease, self.made(lease, identity, (&plans, &writes), once));
             match done.await.map_err(|error| whole(error.into()))? {
                 Ok(reply) => {
                     visit.end(plans.iter().any(Plan::runs_tenants_code));
@@ -80,7 +80,7 @@ impl Spine {
         &self,
         lease: &Lease,
         identity: &Identity,
-        writes: &[Write],
+        (plans, writes): (&[Plan], &[Write]),
         once: Once<'_>,
     ) -> Result<Reply, Stop> {
         let whole = |problem: Problem| Stop::Refused(Fault { at: 0, problem });
@@ -94,8 +94,7 @@ impl Spine {
         let made = async {
             let written = run::within(lease, writes).await;
             let outcomes = written.map_err(|(at, failure)| Stop::Failed(at, failure))?;
-            let answers = outcomes.into_iter().map(written_answer).collect();
-            (once.render)(answers).map_err(|fault| Stop::Refused(*fault))
+            (once.render)(written_answers(outcomes, plans)).map_err(|fault| Stop::Refused(*fault))
         };
         let reply = match made.await {
             Ok(reply) => reply,

@@ -241,6 +241,8 @@ pub struct Delete {
     pub key: Vec<String>,
     /// What the answer shows of the row that was.
     pub select: Vec<Item>,
+    /// Whether the rows go too that refer to it, and those that refer to them.
+    pub dependents: bool,
 }
 
 /// One part of what a row shows.

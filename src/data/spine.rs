@@ -58,6 +58,8 @@ pub struct Answer {
     pub next_cursor: Option<String>,
     /// The key of the last row that a write touched, one text per column.
     pub key: Vec<String>,
+    /// How many rows of which table went with a deleted one, as a JSON object.
+    pub went: Option<String>,
 }
 
 /// Which of several writes was refused, and why.
@@ -167,7 +169,7 @@ impl Spine {
             match written.map_err(|error| whole(error.into()))? {
                 Ok(outcomes) => {
                     visit.end(plans.iter().any(Plan::runs_tenants_code));
-                    return Ok(outcomes.into_iter().map(written_answer).collect());
+                    return Ok(written_answers(outcomes, &plans));
                 }
                 Err((_, failure)) if visit.has_moved(&failure).await.map_err(whole)? => {}
                 Err((at, failure)) => {
@@ -276,7 +278,7 @@ impl Spine {
             more,
             total,
             next_cursor,
-            key: Vec::new(),
+            ..Answer::default()
         })
     }
 }
@@ -286,8 +288,20 @@ impl Plan {
     pub(super) fn runs_tenants_code(&self) -> bool {
         let table = &self.catalog.tables[self.table];
         let writes = !matches!(self.step, Step::Read(_) | Step::Summarize(_));
+        let others = match &self.step {
+            Step::Delete(delete) => delete.dependents.as_ref(),
+            _ => None,
+        };
+        let mut others = others.iter().flat_map(|dependents| &dependents.tables);
         // Any table may be read along with this one.
-        (writes && table.code_on_write) || self.catalog.code_on_read(self.table)
+        (writes && table.code_on_write)
+            || others.any(|other| self.catalog.tables[*other].code_on_write)
+            || self.catalog.code_on_read(self.table)
+    }
+
+    /// Whether rows of other tables go with a deleted one, and are counted behind its key.
+    fn deletes_more(&self) -> bool {
+        matches!(&self.step, Step::Delete(delete) if delete.dependents.is_some())
     }
 }
 
@@ -307,24 +321,37 @@ pub(super) async fn planned(
 pub(super) fn spell(plan: &Plan, identity: &Identity) -> Write {
     let statements = sql::statements(plan, &identity.schema);
     let key = &plan.catalog.tables[plan.table].key;
-    let capture = statements
-        .first()
+    let first = statements.first();
+    let mut capture = first
         .and_then(|statement| positions(&statement.columns, key))
         .unwrap_or_default();
+    if let (true, Some(statement)) = (plan.deletes_more(), first) {
+        capture.push(statement.columns.len() - 1);
+    }
     Write {
         statements,
         capture,
     }
 }
 
-pub(super) fn written_answer(outcome: Outcome) -> Answer {
-    let key: Option<Vec<String>> = outcome.last.into_iter().flatten().collect();
-    Answer {
-        body: outcome.body,
-        rows: outcome.rows,
-        key: key.unwrap_or_default(),
-        ..Answer::default()
-    }
+pub(super) fn written_answers(outcomes: Vec<Outcome>, plans: &[Plan]) -> Vec<Answer> {
+    let answers = outcomes.into_iter().zip(plans).map(|(outcome, plan)| {
+        let mut last = outcome.last.unwrap_or_default();
+        let went = if plan.deletes_more() {
+            last.pop().flatten()
+        } else {
+            None
+        };
+        let key: Option<Vec<String>> = last.into_iter().collect();
+        Answer {
+            body: outcome.body,
+            rows: outcome.rows,
+            key: key.unwrap_or_default(),
+            went,
+            ..Answer::default()
+        }
+    });
+    answers.collect()
 }
 
 /// The problem that a failure is. The lease goes back: what failed has ended its transaction.

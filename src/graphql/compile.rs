@@ -171,6 +171,7 @@ impl<'a> Compiler<'a> {
                 table: name,
                 key: key(),
                 select,
+                dependents: false,
             }),
         };
         Ok(Source::Request(root, Box::new(request)))

@@ -106,6 +106,7 @@ impl<'a> Parameters<'a> {
                 }
                 ("include", _) => read.once(name, value)?,
                 ("on_conflict", _) if !reads && many => read.once(name, value)?,
+                ("dependents", _) if !reads && !many => read.once(name, value)?,
                 (known, _) if reads && many && OF_LISTS.contains(&known) => {
                     read.once(name, value)?;
                 }

@@ -57,6 +57,8 @@ pub struct Panel {
     line: Line,
     auth: Arc<Auth>,
     public_url: String,
+    /// Bytes that a request may have.
+    body_limit: usize,
     passes: Cache<String, Pass>,
 }
 
@@ -73,14 +75,22 @@ struct Ask<'a> {
 }
 
 impl Panel {
-    /// Pages over the API's routes, for a server that people reach at `public_url`.
+    /// Pages over the API's routes, for a server that people reach at `public_url`, and
+    /// that takes `body_limit` bytes at once.
     ///
     /// What they do is written to `audit`, like calls from outside.
-    pub fn new(routes: Routes, auth: Arc<Auth>, audit: Arc<Audit>, public_url: &str) -> Self {
+    pub fn new(
+        routes: Routes,
+        auth: Arc<Auth>,
+        audit: Arc<Audit>,
+        public_url: &str,
+        body_limit: usize,
+    ) -> Self {
         Self {
             line: Line { routes, audit },
             auth,
             public_url: public_url.to_owned(),
+            body_limit,
             passes: Cache::builder()
                 .max_capacity(10_000)
                 .time_to_live(PASS)

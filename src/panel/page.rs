@@ -26,6 +26,8 @@ pub struct Shell {
     pub csrf: String,
     /// Whoever is signed in.
     pub email: String,
+    /// Whether the browser has a session, also where it is not asked whose.
+    pub known: bool,
     /// The tenant that the page is about.
     pub tenant: Option<Head>,
     /// Which entry of the navigation it belongs to.
@@ -78,6 +80,7 @@ impl Shell {
         Self {
             title: title.to_owned(),
             did: cookie::did(request),
+            known: cookie::session(request).is_some(),
             css: assets::address("panel.css"),
             js: assets::address("panel.js"),
             htmx: assets::address("htmx.js"),

@@ -50,6 +50,8 @@ struct Answer {
     count: String,
     milliseconds: String,
     simulated: bool,
+    /// Whether the tables are others now.
+    altered: bool,
 }
 
 struct Shown {
@@ -144,7 +146,8 @@ async fn outcome(desk: &Desk<'_>, query: &str, simulated: bool) -> Result<Outcom
         }
     };
     let word = query.split_whitespace().next().unwrap_or_default();
-    if ["create", "alter", "drop"].contains(&word.to_lowercase().as_str()) {
+    let altered = ["create", "alter", "drop"].contains(&word.to_lowercase().as_str());
+    if altered {
         tables::look_again(desk.api()).await;
     }
     let rows = reply.rows.iter().take(SHOWN).map(|row| {
@@ -172,6 +175,7 @@ async fn outcome(desk: &Desk<'_>, query: &str, simulated: bool) -> Result<Outcom
             .unwrap_or_default(),
         milliseconds: format!("{:.1}", reply.runtime_seconds * 1e3),
         columns: reply.columns,
+        altered: altered && !simulated,
         simulated,
     })))
 }

@@ -17,6 +17,9 @@ const MOST_SERIES: usize = 8;
 /// The most labels of a picture whose axis is not time.
 const MOST_LABELS: usize = 40;
 
+/// The most letters of a label, and of a cell of the table beside the picture.
+const MOST_LETTERS: usize = 200;
+
 /// Numbers as large as that are not drawn: heights are worked out with room to spare.
 const MOST_NUMBER: f64 = 1e100;
 
@@ -135,7 +138,20 @@ impl Chart {
             chart.kind = Kind::Bar;
         }
         chart.description = chart.describe(figures);
+        chart.shorten();
         Ok(chart)
+    }
+
+    /// Cuts texts that nobody reads in a picture; the figures' own call has them whole.
+    fn shorten(&mut self) {
+        let names = self.series.iter_mut().map(|series| &mut series.name);
+        let cells = self.rows.iter_mut().flatten();
+        for text in self.labels.iter_mut().chain(names).chain(cells) {
+            if let Some((end, _)) = text.char_indices().nth(MOST_LETTERS) {
+                text.truncate(end);
+                text.push('…');
+            }
+        }
     }
 
     /// All numbers that are drawn.
@@ -410,6 +426,22 @@ mod tests {
             chart.description,
             "Sum of total by status, monthly, by date."
         );
+    }
+
+    #[test]
+    fn long_texts_are_cut_and_stay_apart() {
+        let figures = figures(&["a"], false, &["n"], Function::Sum);
+        let long = "ü".repeat(500);
+        let rows = format!(r#"{{"a":"{long}1","n":1}},{{"a":"{long}2","n":3}}"#);
+        let chart = chart(Kind::Bar, &figures, &rows);
+        assert_eq!(
+            chart.labels,
+            [
+                format!("{}…", "ü".repeat(200)),
+                format!("{}…", "ü".repeat(200))
+            ]
+        );
+        assert_eq!(chart.rows[0][0].chars().count(), 201);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{Call, csv};
 use crate::data::body::Body;
 use crate::data::request::{Conflict, Create, Delete, One, Request, Update};
-use crate::listing::parameters::{Paging, Parameters};
+use crate::listing::parameters::{Paging, Parameters, unknown};
 use crate::listing::wants_csv;
 use crate::listing::words::{decode, invalid, names};
 use crate::problem::{Kind, Problem};
@@ -158,8 +158,24 @@ pub fn request(
             };
             (Request::Create(create), None)
         }
-        (_, "DELETE") => (Request::Delete(Delete { table, key, select }), None),
+        (_, "DELETE") => {
+            let dependents = match parsed.get("dependents") {
+                None => false,
+                Some("delete") => true,
+                Some(_) => return Err(invalid("dependents", "takes `delete` alone")),
+            };
+            let delete = Delete {
+                table,
+                key,
+                select,
+                dependents,
+            };
+            (Request::Delete(delete), None)
+        }
         _ => {
+            if parsed.get("dependents").is_some() {
+                return Err(unknown("dependents"));
+            }
             let body = body(call, false)?;
             let update = Update {
                 table,

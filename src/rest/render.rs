@@ -21,7 +21,14 @@ pub fn one(answer: Answer, target: &Target) -> Result<Reply, Problem> {
             brief(&key.join(","))
         )));
     }
-    Ok(json(200, enveloped(&answer.body, false)))
+    let mut body = enveloped(&answer.body, false);
+    if let Some(went) = answer.went {
+        body.pop();
+        body.extend_from_slice(b",\"meta\":");
+        body.extend_from_slice(went.as_bytes());
+        body.push(b'}');
+    }
+    Ok(json(200, body))
 }
 
 /// New rows; one of them has an address.

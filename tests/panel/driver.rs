@@ -67,7 +67,7 @@ impl Browser {
         });
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "goog:chromeOptions": options,
-            "goog:loggingPrefs": {"browser": "ALL"},
+            "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
             "timeouts": {"implicit": 0, "pageLoad": 60000, "script": 60000},
         }}});
         let session = browser
@@ -75,6 +75,7 @@ impl Browser {
             .await
             .unwrap();
         browser.session = session["sessionId"].as_str().unwrap().to_owned();
+        browser.watch().await;
         Some(browser)
     }
 
@@ -100,6 +101,30 @@ impl Browser {
 
     pub async fn back(&self) {
         self.send("back", &json!({})).await;
+    }
+
+    pub async fn forward(&self) {
+        self.send("forward", &json!({})).await;
+    }
+
+    /// A reload, and the way back and forth again, keep what a script sees.
+    pub async fn keeps(&self, script: &str) {
+        self.until(script, &format!("what is kept: {script}")).await;
+        let here = self.place().await;
+        self.reload().await;
+        self.until(script, &format!("after a reload: {script}"))
+            .await;
+        assert_eq!(self.place().await, here, "the reload led away");
+        self.back().await;
+        let away = format!(
+            "return location.pathname + location.search !== {}",
+            json!(here)
+        );
+        self.until(&away, &format!("the page before {here}")).await;
+        self.forward().await;
+        self.until(script, &format!("after back and forth: {script}"))
+            .await;
+        assert_eq!(self.place().await, here, "back and forth led away");
     }
 
     pub async fn reload(&self) {
@@ -172,7 +197,7 @@ impl Browser {
             if let Ok(Value::Bool(true)) = self.call(Method::POST, &path, Some(&body)).await {
                 return;
             }
-            if began.elapsed() > Duration::from_secs(20) {
+            if began.elapsed() > Duration::from_secs(60) {
                 let page = self
                     .run("return location.href + '\\n' + document.body.innerText")
                     .await;
@@ -187,12 +212,24 @@ impl Browser {
 
     /// What the console said that is worse than information.
     pub async fn complaints(&self) -> Vec<String> {
-        let log = self.send("se/log", &json!({"type": "browser"})).await;
-        let entries = log.as_array().unwrap().iter();
+        let log = self.log("browser").await;
+        let entries = log.iter();
         entries
             .filter(|entry| matches!(entry["level"].as_str(), Some("SEVERE" | "WARNING")))
             .map(|entry| entry["message"].as_str().unwrap().to_owned())
             .collect()
+    }
+
+    /// Sends a command of the DevTools protocol.
+    pub async fn devtools(&self, command: &str, parameters: Value) -> Value {
+        let body = json!({"cmd": command, "params": parameters});
+        self.send("goog/cdp/execute", &body).await
+    }
+
+    /// What a log has gathered since it was last asked for.
+    pub async fn log(&self, kind: &str) -> Vec<Value> {
+        let log = self.send("se/log", &json!({ "type": kind })).await;
+        log.as_array().unwrap().clone()
     }
 
     async fn find(&self, selector: &str) -> String {

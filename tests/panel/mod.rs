@@ -9,8 +9,10 @@ use crate::harness::{Answer, Client, PASSWORD, Server, Tenant};
 mod data;
 mod driver;
 mod journey;
+mod pages;
 mod values;
 mod walls;
+mod watch;
 mod workbench;
 
 /// A browser: keeps cookies, follows forms.
@@ -85,6 +87,16 @@ impl Visitor {
             .collect();
         self.call(&client, Method::POST, path, Some(body.join("&").into()))
             .await
+    }
+
+    /// Sends a body as it is.
+    pub async fn send(&self, path: &str, body: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut client = self.client.clone();
+        for (name, value) in headers {
+            client = client.with(name, value);
+        }
+        let body = bytes::Bytes::from(body.to_owned());
+        self.call(&client, Method::POST, path, Some(body)).await
     }
 
     /// Sends a form of a page, with the token that the page carries.

@@ -5,11 +5,13 @@
 
 mod aggregate;
 mod conditions;
+mod dependents;
 mod filter;
 mod read;
 mod rules;
 mod write;
 
+pub use dependents::{Dependents, Step as DependentStep};
 pub(super) use read::order_text;
 pub use rules::{Reach, Refusal, Rules, Secret, Special, brief};
 
@@ -255,6 +257,8 @@ pub struct Delete {
     pub key: Predicate,
     /// What to show of it.
     pub outputs: Vec<Output>,
+    /// What goes with it; `None` leaves that to the foreign keys.
+    pub dependents: Option<Dependents>,
 }
 
 /// Plans a request against what the schema holds and what the caller may do.

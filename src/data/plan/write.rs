@@ -99,6 +99,7 @@ impl Scope<'_> {
         Ok(Delete {
             key,
             outputs: self.written(table, &delete.select)?,
+            dependents: delete.dependents.then(|| self.dependents(table)),
         })
     }
 

@@ -6,6 +6,7 @@
 //! and operators of any name in their schema, always qualified.
 
 mod aggregate;
+mod dependents;
 mod filter;
 mod read;
 mod write;
@@ -66,7 +67,10 @@ pub fn statements(plan: &Plan, schema: &str) -> Vec<Statement> {
             .map(|run| write::insert(plan, schema, insert, run))
             .collect(),
         Step::Update(update) => vec![write::update(plan, schema, update)],
-        Step::Delete(delete) => vec![write::delete(plan, schema, delete)],
+        Step::Delete(delete) => vec![match &delete.dependents {
+            Some(dependents) => dependents::delete(plan, schema, delete, dependents),
+            None => write::delete(plan, schema, delete),
+        }],
     }
 }
 

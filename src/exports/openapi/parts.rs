@@ -236,6 +236,15 @@ pub fn parameters(style: &Style) -> Node {
         ),
     );
     parameters.put(
+        "dependents",
+        query(
+            "dependents",
+            "`delete` deletes the rows too that refer to this one, and those that refer to them, as far \
+        as the foreign keys do not set null",
+            map! { "type" => "string", "enum" => list!["delete"] },
+        ),
+    );
+    parameters.put(
         "Prefer",
         header(
             "Prefer",
@@ -281,6 +290,30 @@ pub fn headers() -> Node {
         "Retry-After" => header("Seconds to wait", map! { "type" => "integer", "minimum" => 0_i64 }),
         "RateLimit" => header("What is left of the limit", text()),
         "RateLimit-Policy" => header("The limit", text()),
+    }
+}
+
+/// The answer to a deletion: the row, and with `dependents` what went with it.
+pub fn deleted(row: Node) -> Node {
+    let counts = |description: &str| {
+        map! { "type" => "object", "description" => description,
+        "additionalProperties" => map! { "type" => "integer", "minimum" => 1_i64 } }
+    };
+    map! {
+        "type" => "object",
+        "required" => list!["data"],
+        "properties" => map! {
+            "data" => row,
+            "meta" => map! {
+                "type" => "object",
+                "description" => "With `dependents` alone",
+                "required" => list!["deleted", "unlinked"],
+                "properties" => map! {
+                    "deleted" => counts("Rows that went, by table"),
+                    "unlinked" => counts("References that became empty, by table"),
+                },
+            },
+        },
     }
 }
 

@@ -95,6 +95,11 @@ impl Writer<'_, '_> {
         }
         if resource.deletes {
             let mut parameters = parts::of_row(self.model, resource, self.style);
+            let mut gone = data();
+            if !self.style.actions {
+                parameters.push(parts::shared("dependents"));
+                gone = parts::deleted(row_of(resource));
+            }
             parameters.extend(parts::of_write(self.style, false));
             row.put(
                 "delete",
@@ -108,7 +113,7 @@ impl Writer<'_, '_> {
                         Does::Delete,
                         vec![(
                             "200",
-                            good(self.style, "The row that was", data(), WRITTEN, false),
+                            good(self.style, "The row that was", gone, WRITTEN, false),
                         )],
                         used,
                         self.style,

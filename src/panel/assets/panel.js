@@ -97,9 +97,48 @@
   const read = async (field) => {
     const file = field.files[0];
     if (!file) return;
-    field.setCustomValidity(file.size > Number(field.dataset.most) ? "The file is too large; split it." : "");
-    if (field.reportValidity()) $(field.dataset.reads).value = await file.text();
+    $(field.dataset.reads).value = await file.text();
+    fits(field.form);
   };
+
+  // CSV goes as it is, so that a file may be as large as the API takes.
+  const size = (bytes) => `${Math.ceil(bytes / 1024).toLocaleString("en")} KB`;
+  const fits = (form) => {
+    const bytes = new Blob([form.elements.csv.value]).size, most = Number(form.dataset.most ?? Infinity), place = $("[data-fault]", form);
+    if (place) {
+      place.hidden = bytes <= most;
+      place.textContent = bytes <= most ? "" : `It has ${size(bytes)}; ${size(most)} are taken at once. Split it into parts, each with the line of names.`;
+    }
+    return bytes <= most;
+  };
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (!form.matches("form[data-csv]")) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (!fits(form)) return;
+    const button = $("button.button", form), busy = $("#busy");
+    button.disabled = true;
+    busy.classList.add("htmx-request");
+    trouble("");
+    try {
+      const answer = await fetch(form.action, {
+        method: "POST", body: form.elements.csv.value, redirect: "manual",
+        headers: { "content-type": "text/csv; charset=utf-8", "x-csrf-token": form.elements._csrf.value },
+      });
+      if (answer.type === "opaqueredirect") { location.assign(form.dataset.to ?? location.href); return; }
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const middle = $("#main", page), into = !middle && $(form.dataset.into);
+      if (into) into.replaceChildren(...page.body.childNodes);
+      else if (middle) main().replaceChildren(...middle.childNodes);
+      else trouble(`The server answered ${answer.status}.`);
+    } catch {
+      trouble("The server can't be reached. Nothing was lost; try it again.");
+    } finally {
+      button.disabled = false;
+      busy.classList.remove("htmx-request");
+    }
+  }, true);
 
   // Values changed where they stand.
   const edit = (cell) => {
@@ -245,10 +284,27 @@
     // Whoever is signed out by now is led to the log-in, which counts nothing.
     if (answer.ok && !answer.redirected) { counts = await answer.json(); show(); }
   };
+  // The tables beside the page, as the server lists them by now.
+  let listed = "";
+  const tables = (html) => {
+    const nav = $(".tables ul"), from = html.indexOf("<ul data-listed>"), to = html.indexOf("</ul>", from);
+    if (!nav || from < 0 || to < 0 || html.slice(from, to) === listed) return;
+    listed = html.slice(from, to);
+    nav.replaceChildren(...$("ul", new DOMParser().parseFromString(listed, "text/html")).childNodes);
+    $(".tables input").dispatchEvent(new Event("input", { bubbles: true }));
+    show();
+  };
+  const relist = async () => {
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    if (answer.ok && !answer.redirected) { tables(await answer.text()); nav(); }
+  };
+  document.addEventListener("htmx:afterRequest", (event) => { if (event.detail.successful) tables(event.detail.xhr.responseText); });
   document.addEventListener("htmx:afterSettle", (event) => {
     const cell = event.target;
     if (cell.matches?.("td.editing")) { const field = $("input,select,textarea", cell); field?.focus(); field?.select?.(); }
     else if (cell.matches?.("td[data-col]")) cell.focus();
+    if (event.target.id === "result" && $("[data-altered]", event.target)) relist();
+    if (event.target.id === "result" && $("[data-changed],[data-altered]", event.target)) count();
     if (event.target.id !== "main") return;
     nav();
     show();

@@ -7,15 +7,17 @@ use poem::{Response, http::Method};
 use crate::problem::Problem;
 
 use super::super::{
+    api::Api,
     cells,
     csv::{self, Field, Record},
     desk::Desk,
     page::{self, Shell},
     tables::{self, Table},
 };
+use super::trial::{self, Bad, Tried};
 
-/// Rows of one import.
-const MOST: usize = 5000;
+/// Rows that do not fit and are listed.
+const LISTED: usize = 100;
 /// Rows of the preview.
 const SHOWN: usize = 20;
 
@@ -27,6 +29,9 @@ struct ImportPage {
     table: String,
     columns: Vec<(String, String, bool)>,
     example: String,
+    /// Bytes of one import, and the same in words.
+    most: usize,
+    limit: String,
     fault: Option<String>,
 }
 
@@ -38,6 +43,10 @@ struct PreviewPart {
     heads: Vec<String>,
     rows: Vec<(usize, Vec<String>)>,
     bad: Vec<Bad>,
+    /// How many do not fit, those that are not listed included.
+    refused: usize,
+    /// The line from which on rows were not tried.
+    untried: Option<usize>,
     good: usize,
     total: usize,
     /// What is sent when the good rows are imported.
@@ -45,16 +54,12 @@ struct PreviewPart {
     fault: Option<String>,
 }
 
-/// A row that was refused.
-struct Bad {
-    line: usize,
-    messages: Vec<(String, String)>,
-}
-
 /// A file, taken apart.
-struct Sheet {
-    heads: Record,
-    rows: Vec<Record>,
+pub(super) struct Sheet {
+    /// The line of names.
+    pub(super) heads: Record,
+    /// The others.
+    pub(super) rows: Vec<Record>,
 }
 
 /// `GET /panel/{id}/data/{table}/import`
@@ -71,9 +76,7 @@ pub async fn preview(desk: &Desk<'_>, name: &str) -> Result<Response, Problem> {
         Ok(sheet) => sheet,
         Err(fault) => return page::page_with(400, &refused(desk, &table, fault)),
     };
-    let bad = try_all(desk, &table, &sheet).await?;
-    let is_good = |record: &&Record| !bad.iter().any(|bad| bad.line == record.line);
-    let good: Vec<&Record> = sheet.rows.iter().filter(is_good).collect();
+    let Tried { good, bad, untried } = trial::run(desk, &table, &sheet).await?;
     let records = std::iter::once(&sheet.heads).chain(good.iter().copied());
     let records: Vec<&[Field]> = records.map(|record| record.fields.as_slice()).collect();
     page::page(&PreviewPart {
@@ -89,7 +92,9 @@ pub async fn preview(desk: &Desk<'_>, name: &str) -> Result<Response, Problem> {
         good: good.len(),
         total: sheet.rows.len(),
         text: csv::write(records.iter().copied()),
-        bad,
+        refused: bad.len(),
+        bad: bad.into_iter().take(LISTED).collect(),
+        untried,
         fault: None,
     })
 }
@@ -102,7 +107,7 @@ pub async fn run(desk: &Desk<'_>, name: &str) -> Result<Response, Problem> {
         Ok(sheet) => sheet,
         Err(fault) => return page::page_with(400, &start(desk, &table, Some(fault)).await?),
     };
-    match post(desk, &table, &sheet.heads, &sheet.rows, true).await {
+    match post(desk.api(), &table, &sheet.heads, &sheet.rows, true).await {
         Ok(()) => {
             let rows = cells::grouped(sheet.rows.len() as u64);
             let words = if sheet.rows.len() == 1 {
@@ -154,6 +159,8 @@ async fn start(
         base: desk.rows_of(&table.name),
         table: table.name.clone(),
         example: example.trim_end().to_owned(),
+        most: desk.ask.panel.body_limit,
+        limit: size(desk.ask.panel.body_limit),
         columns,
         fault,
     })
@@ -166,6 +173,8 @@ fn refused(desk: &Desk<'_>, table: &Table, fault: String) -> PreviewPart {
         heads: Vec::new(),
         rows: Vec::new(),
         bad: Vec::new(),
+        refused: 0,
+        untried: None,
         good: 0,
         total: 0,
         text: String::new(),
@@ -192,12 +201,6 @@ fn sheet(text: &str) -> Result<Sheet, String> {
     if rows.is_empty() {
         return Err("There are no rows behind the line of names.".to_owned());
     }
-    if rows.len() > MOST {
-        return Err(format!(
-            "There are {} rows; {MOST} may be imported at once.",
-            cells::grouped(rows.len() as u64)
-        ));
-    }
     let wrong = rows
         .iter()
         .find(|record| record.fields.len() != heads.fields.len());
@@ -212,40 +215,12 @@ fn sheet(text: &str) -> Result<Sheet, String> {
     Ok(Sheet { heads, rows })
 }
 
-/// The rows that the API refuses, each tried by itself where not all pass together.
-async fn try_all(desk: &Desk<'_>, table: &Table, sheet: &Sheet) -> Result<Vec<Bad>, Problem> {
-    match post(desk, table, &sheet.heads, &sheet.rows, false).await {
-        Ok(()) => return Ok(Vec::new()),
-        Err(problem) if problem.kind.status() >= 500 => return Err(problem),
-        Err(_) => {}
-    }
-    let mut bad = Vec::new();
-    for record in &sheet.rows {
-        let tried = post(
-            desk,
-            table,
-            &sheet.heads,
-            std::slice::from_ref(record),
-            false,
-        )
-        .await;
-        match tried {
-            Ok(()) => {}
-            Err(problem) if problem.kind.status() >= 500 => return Err(problem),
-            Err(problem) => bad.push(Bad {
-                line: record.line,
-                messages: messages(&problem),
-            }),
-        }
-    }
-    Ok(bad)
-}
-
-async fn post(
-    desk: &Desk<'_>,
+/// Sends rows to the API, to be kept or not; all of them or none.
+pub(super) async fn post<'a>(
+    api: Api<'_>,
     table: &Table,
-    heads: &Record,
-    rows: &[Record],
+    heads: &'a Record,
+    rows: impl IntoIterator<Item = &'a Record>,
     keep: bool,
 ) -> Result<(), Problem> {
     let records = std::iter::once(heads).chain(rows);
@@ -256,13 +231,18 @@ async fn post(
     } else {
         &[csv, ("prefer", "tx=rollback")]
     };
-    let api = desk.api();
     api.call(Method::POST, &table.rows, headers, Bytes::from(text))
         .await?;
     Ok(())
 }
 
-fn messages(problem: &Problem) -> Vec<(String, String)> {
+/// `256 KB`
+fn size(bytes: usize) -> String {
+    format!("{} KB", cells::grouped(bytes as u64 / 1024))
+}
+
+/// What is wrong, by column.
+pub(super) fn messages(problem: &Problem) -> Vec<(String, String)> {
     if problem.errors.is_empty() {
         return vec![(String::new(), problem.detail.clone().into_owned())];
     }

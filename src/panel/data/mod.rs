@@ -19,6 +19,7 @@ mod import;
 mod picker;
 mod removal;
 mod row;
+mod trial;
 
 #[derive(Template)]
 #[template(path = "panel/data/all.html")]

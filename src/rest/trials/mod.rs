@@ -1,6 +1,7 @@
 //! Trials of the REST surface against a real Postgres, without a web framework.
 
 mod crud;
+mod dependents;
 mod lists;
 mod odd;
 mod random;
