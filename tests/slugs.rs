@@ -252,6 +252,9 @@ async fn tokens(server: &Server, met: &mut Met) {
 async fn rows(admin: &Client, met: &mut Met) {
     let view = admin.post("/api/v1/report_invoices", &json!({"number": "x"}));
     met.note("forbidden", view.await);
+    // What else is wrong with the request does not matter then.
+    let view = admin.post("/api/v1/report_invoices?no_such=1", &json!({"number": "x"}));
+    met.note("forbidden", view.await);
     let task = json!({"name": "x", "status": 99});
     met.note("creation-failed", admin.post("/api/v1/tasks", &task).await);
     met.note(

@@ -14,7 +14,7 @@ pub use endpoint::{BASE, Rest};
 
 use crate::data::ledger::{self, Replay};
 use crate::data::once::Once;
-use crate::data::plan::Rules;
+use crate::data::plan::{Rules, check_insertable};
 use crate::data::request::Request;
 use crate::data::rows::Format;
 use crate::data::run::Keep;
@@ -193,6 +193,11 @@ async fn refuse(
     let table = rules.resolve(&catalog, table)?;
     match method {
         "GET" => Ok(()),
+        // Nothing in the request would make it right.
+        "POST" => {
+            rules.check_write(&catalog.tables[table])?;
+            check_insertable(&catalog.tables[table])
+        }
         _ => rules.check_write(&catalog.tables[table]),
     }
 }

@@ -14,6 +14,7 @@ mod write;
 pub use dependents::{Dependents, Step as DependentStep};
 pub(super) use read::order_text;
 pub use rules::{Reach, Refusal, Rules, Secret, Special, brief};
+pub use write::check_insertable;
 
 use super::catalog::Catalog;
 use super::request::{Count, Function, Operator, Period, Place, Request, Which};
