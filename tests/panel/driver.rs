@@ -172,7 +172,7 @@ impl Browser {
             if let Ok(Value::Bool(true)) = self.call(Method::POST, &path, Some(&body)).await {
                 return;
             }
-            if began.elapsed() > Duration::from_secs(20) {
+            if began.elapsed() > Duration::from_secs(60) {
                 let page = self
                     .run("return location.href + '\\n' + document.body.innerText")
                     .await;

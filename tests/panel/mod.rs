@@ -7,8 +7,11 @@ use hyper::Method;
 use crate::harness::{Answer, Client, PASSWORD, Server, Tenant};
 
 mod data;
+mod docs;
 mod driver;
+mod graphql;
 mod journey;
+mod settings;
 mod values;
 mod walls;
 mod workbench;
