@@ -78,9 +78,22 @@ async fn graphiql_asks_explains_and_remembers() {
         .await;
     let made = tenant
         .admin
-        .read("/api/v1/clients?filter[name]=From GraphiQL")
+        .read("/api/v1/clients?filter[name]=From%20GraphiQL")
         .await;
     assert_eq!(made["meta"]["total"], 1);
+
+    // A dialog, whose styles a policy without `unsafe-inline` has to let it make.
+    browser
+        .click("button[aria-label='Open settings dialog']")
+        .await;
+    browser.sees("Clear storage").await;
+    browser
+        .until(
+            "return getComputedStyle(document.body).pointerEvents === 'none' || getComputedStyle(document.body).overflow === 'hidden'",
+            "the page behind the dialog held",
+        )
+        .await;
+    browser.click(".graphiql-dialog-close").await;
 
     // What ran is kept, for this copy; the document is in the address and outlives a reload.
     browser.click("button[aria-label='Show History']").await;

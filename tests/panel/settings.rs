@@ -10,6 +10,7 @@ async fn settings_are_shown_and_changed_by_administrators() {
     let server = Server::start_with(&["--tenant-quota=50", "--tenant-ttl=48"]).await;
     let tenant = server.tenant("settings").await;
     let target = "/api/tenant/settings";
+    let editor = tenant.user("editor@mail.example", "editor").await;
     let settings = tenant.admin.read(target).await;
     assert_eq!(settings["owner"]["email"], tenant.email.as_str());
     assert_eq!(settings["open_signup"], true);
@@ -70,7 +71,6 @@ async fn settings_are_shown_and_changed_by_administrators() {
     assert_eq!(changed.json()["open_signup"], false);
     let same = tenant.admin.patch(target, &json!({})).await.expect(200);
     assert_eq!(same.json()["open_signup"], false);
-    let editor = tenant.user("editor@mail.example", "editor").await;
     editor.get(target).await.problem(403, "permission-denied");
     editor
         .patch(target, &json!({"open_signup": true}))
@@ -82,6 +82,7 @@ async fn settings_are_shown_and_changed_by_administrators() {
 async fn the_demo_is_what_the_page_says() {
     let server = Server::start_with(&["--demo=true", "--token-rate=77"]).await;
     let tenant = server.tenant("curious").await;
+    server.app.demo.refresh(Some(7)).await.unwrap();
     let demo = server.client.read("/api/demo").await;
     let public = server.client.bearer(demo["token"].as_str().unwrap());
     let rows = public.get("/api/v1/clients?per_page=1").await.expect(200);
@@ -264,4 +265,45 @@ async fn a_user_is_removed() {
     // Who is not there can't be removed.
     let refused = visitor.submit(&at, &at, &fields).await;
     assert_eq!(refused.status, 404);
+}
+
+#[tokio::test]
+async fn the_log_is_read_by_time_and_status() {
+    let server = Server::start().await;
+    let tenant = server.tenant("times").await;
+    let visitor = Visitor::of(&server, &tenant).await;
+    tenant.admin.get("/api/v1/nowhere").await.expect(404);
+    let at = format!("/panel/{}/logs", tenant.id);
+    // Calls are written down a moment later.
+    let mut page = String::new();
+    for _ in 0..200 {
+        page = visitor.get(&at).await.expect(200).text();
+        if page.contains("/api/v1/nowhere") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert!(page.contains("/api/v1/nowhere"), "{page}");
+    assert!(
+        page.contains("aria-label=\"Calls over time by status\"") && page.contains("class=\"s4\"")
+    );
+    for (query, found) in [
+        ("since=2020-01-01T00:00", true),
+        ("until=2020-01-01T00:00", false),
+        ("since=2020-01-01T00:00&until=2099-01-01T00:00:30", true),
+        ("since=2099-01-01T00:00", false),
+        ("status=4xx&method=GET&since=", true),
+        ("status=5xx", false),
+    ] {
+        let page = visitor.get(&format!("{at}?{query}")).await;
+        let page = page.expect(200).text();
+        assert_eq!(
+            page.contains("<td title=\"\" dir=\"ltr\">/api/v1/nowhere"),
+            found,
+            "{query}"
+        );
+        assert_eq!(page.contains("No call fits."), !found, "{query}");
+    }
+    let wrong = visitor.get(&format!("{at}?since=soon")).await;
+    assert!(wrong.status == 400 && wrong.text().contains("role=\"alert\""));
 }

@@ -10,6 +10,8 @@ const made = await build({
   entryPoints: ["main.js"],
   bundle: true,
   minify: true,
+  // Icons are called after their functions.
+  keepNames: true,
   format: "iife",
   target: "es2022",
   define: { "process.env.NODE_ENV": '"production"' },
