@@ -51,7 +51,14 @@ use crate::{
     reports::{self, Embed, Records, Reports, ReportsApi},
     rest, sql,
     template::Template,
-    tenancy::{Tenancy, certificate::Seal, operations::TenantApi, spares::Stock},
+    tenancy::{
+        Tenancy,
+        certificate::Seal,
+        demo::DemoApi,
+        operations::TenantApi,
+        settings::{Bounds, SettingsApi},
+        spares::Stock,
+    },
     tokens::{self, Test, TokensApi},
 };
 
@@ -377,6 +384,11 @@ fn others(
         .data(Arc::clone(&app.auth))
         .data(Arc::clone(&app.tenancy))
         .data(app.direct.get().cloned())
+        .data(app.demo.clone())
+        .data(Bounds {
+            quota: app.quota,
+            limits: Arc::clone(&app.limits),
+        })
         .data(Arc::clone(&app.spine))
         .data(Records::new(app.db.clone()))
         .data(Log {
@@ -428,6 +440,8 @@ pub fn service() -> OpenApiService<
     (
         AccountsApi,
         TenantApi,
+        SettingsApi,
+        DemoApi,
         AuthApi,
         TokensApi,
         ReportsApi,
@@ -439,6 +453,8 @@ pub fn service() -> OpenApiService<
         (
             AccountsApi,
             TenantApi,
+            SettingsApi,
+            DemoApi,
             AuthApi,
             TokensApi,
             ReportsApi,

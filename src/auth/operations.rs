@@ -31,6 +31,8 @@ pub enum Section {
     Accounts,
     /// The private copy itself
     Tenant,
+    /// The masked copy that anybody may use
+    Demo,
     /// Signing in, staying signed in, signing out
     Auth,
     /// API tokens: what programs use a tenant with

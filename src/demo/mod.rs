@@ -22,7 +22,7 @@ mod verdict;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, Statement,
     TransactionTrait,
@@ -78,6 +78,8 @@ pub struct Generation {
     pub seed: i64,
     /// What it is a copy of.
     pub template_version: i64,
+    /// When it was finished.
+    pub made_at: Option<DateTime<Utc>>,
     /// What checks deferrable constraints before a write is rolled back.
     pub late: Arc<str>,
 }
@@ -107,6 +109,11 @@ impl Demo {
     /// The public token, if there is a demo to use it on.
     pub fn token(&self) -> Option<&Token> {
         (self.on || self.current.borrow().is_some()).then_some(&self.token)
+    }
+
+    /// After how long its values are made anew, if they are.
+    pub fn refreshed_every(&self) -> Option<TimeDelta> {
+        self.refresh.filter(|_| self.on)
     }
 
     /// The demo that is served; waited for a little where the first one is being made.
@@ -286,6 +293,7 @@ impl Demo {
             },
             seed: row.seed,
             template_version: row.template_version,
+            made_at: row.made_at,
             late: row.late.as_str().into(),
         });
         self.current.send_replace(Some(Arc::clone(&generation)));

@@ -4,7 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use moka::future::Cache;
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveModelTrait as _,
+    ActiveValue::{Set, Unchanged},
+    ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder,
+};
 
 use crate::problem::Problem;
 
@@ -86,6 +90,25 @@ impl Directory {
     /// Forgets what is cached of a tenant, after this server changed it.
     pub async fn forget(&self, key: &str) {
         self.by_key.invalidate(key).await;
+    }
+
+    /// Says whether anybody with a tenant's key may sign up; returns the tenant as it is now.
+    ///
+    /// # Errors
+    /// `service-unavailable` if the platform's database is out of reach.
+    pub async fn set_open_signup(
+        &self,
+        tenant: &tenant::Model,
+        open: bool,
+    ) -> Result<tenant::Model, Problem> {
+        let change = tenant::ActiveModel {
+            id: Unchanged(tenant.id),
+            open_signup: Set(open),
+            ..Default::default()
+        };
+        let changed = change.update(&self.db).await?;
+        self.forget(&tenant.api_key).await;
+        Ok(changed)
     }
 
     /// A tenant by its id, as the database has it now.

@@ -1,15 +1,14 @@
 //! The front door: what this is, a request to try in the page, and how to use the API.
 
 use askama::Template;
-use poem::{
-    Request, Response, Result, handler,
-    http::{HeaderName, HeaderValue},
-    web::Data,
-};
+use poem::{Request, Response, Result, handler, web::Data};
 
 use crate::{
     auth::jwt,
-    panel::page::{self, Shell},
+    panel::{
+        page::{self, Shell},
+        signed::{self, Copy},
+    },
     problem::Kind,
     reference::problems::{PublicToken, PublicUrl},
 };
@@ -27,6 +26,7 @@ struct Landing {
 #[template(path = "front/instructions.html")]
 struct Instructions {
     shell: Shell,
+    copy: Option<Copy>,
     url: String,
     access: i64,
     refresh: i64,
@@ -58,10 +58,11 @@ const TRIES: [(&str, &str); 5] = [
 #[handler]
 pub async fn landing(request: &Request, url: Data<&PublicUrl>) -> Result<Response> {
     let demo = request.data::<PublicToken>().map(|token| token.0.clone());
+    let signed = signed::signed(request).await?;
     shown(
         request,
         &Landing {
-            shell: Shell::new(request, "A backend of your own"),
+            shell: signed::shell(request, "A backend of your own", signed.as_ref()),
             url: url.0.0.clone(),
             demo,
             tries: &TRIES,
@@ -73,10 +74,12 @@ pub async fn landing(request: &Request, url: Data<&PublicUrl>) -> Result<Respons
 /// `GET /docs/instructions`: how the API is used.
 #[handler]
 pub async fn instructions(request: &Request, url: Data<&PublicUrl>) -> Result<Response> {
+    let signed = signed::signed(request).await?;
     shown(
         request,
         &Instructions {
-            shell: Shell::new(request, "Instructions"),
+            shell: signed::shell(request, "Instructions", signed.as_ref()),
+            copy: signed.and_then(|signed| signed.copies.into_iter().next()),
             url: url.0.0.clone(),
             access: jwt::ACCESS.num_minutes(),
             refresh: jwt::REFRESH.num_hours(),
@@ -89,11 +92,7 @@ pub async fn instructions(request: &Request, url: Data<&PublicUrl>) -> Result<Re
 async fn shown(request: &Request, template: &impl Template) -> Result<Response> {
     let mut response = page::page(template)?;
     page::finish(request, &mut response).await?;
-    // The page is the same for everybody, but says what a form before it did.
-    response.headers_mut().insert(
-        HeaderName::from_static("cache-control"),
-        HeaderValue::from_static("no-cache"),
-    );
+    page::keep_fresh(request, &mut response);
     Ok(response)
 }
 
@@ -103,13 +102,13 @@ fn codes() -> Vec<(u16, &'static str)> {
         (200, "Everything is in order."),
         (
             201,
-            "A row, a token, a copy was made; `Location` says where it is.",
+            "A row, a token, a copy was made; the header Location says where it is.",
         ),
     ];
     for (status, words) in [
         (
             400,
-            "What was sent is not valid. Only the columns or parameters at fault are in `errors`.",
+            "What was sent is not valid. Only the columns or parameters at fault are in errors.",
         ),
         (401, "The credential is missing, expired or not valid."),
         (
@@ -122,15 +121,15 @@ fn codes() -> Vec<(u16, &'static str)> {
         ),
         (
             422,
-            "A rule of the table refused the row; `errors` names the columns.",
+            "A rule of the table refused the row; the columns at fault are in errors.",
         ),
         (
             429,
-            "A limit was reached; `Retry-After` says how long to wait.",
+            "A limit was reached; the header Retry-After says how long to wait.",
         ),
         (
             500,
-            "The server failed. Tell its operator the `X-Request-Id`.",
+            "The server failed. Tell its operator the X-Request-Id.",
         ),
         (
             502,

@@ -21,7 +21,7 @@ use super::{
     cells::grouped,
     data, graphql, home, logs,
     page::{self, Entry, Head, Shell},
-    reports, sandbox, sql, structure, tables, tokens, users,
+    reports, sandbox, settings, sql, structure, tables, tokens, users,
 };
 
 /// Whoever is signed in, at work in one tenant.
@@ -84,11 +84,16 @@ impl<'a> Desk<'a> {
             (false, ["reports", slug, "frame"]) => reports::frame(self, slug).await,
             (false, ["tokens"]) => tokens::show(self).await,
             (true, ["tokens"]) => tokens::change(self).await,
+            (false, ["tokens", id]) => tokens::one(self, id).await,
+            (true, ["tokens", id]) => tokens::edit(self, id).await,
             (false, ["users"]) => users::show(self).await,
             (true, ["users"]) => users::change(self).await,
             (false, ["logs"]) => logs::show(self).await,
             (false, ["sandbox"]) => sandbox::show(self).await,
             (true, ["sandbox"]) => sandbox::change(self).await,
+            (false, ["settings"]) => settings::show(self).await,
+            (true, ["settings"]) => settings::change(self).await,
+            (false, ["demo"]) => settings::demo(self).await,
             _ => Err(Kind::NotFound.into()),
         }
     }

@@ -15,7 +15,7 @@ use crate::{
     problem::{FieldErrors, Kind, Problem},
 };
 
-use super::{Ask, cookie, page, page::Shell};
+use super::{Ask, cookie, home, page, page::Shell};
 
 #[derive(Template)]
 #[template(path = "panel/login.html")]
@@ -148,6 +148,7 @@ pub async fn register(ask: &Ask<'_>) -> Result<Response, Problem> {
     #[derive(Deserialize)]
     struct Made {
         id: i64,
+        status: String,
     }
     let form = ask.form();
     let (email, name) = (form.text("email"), form.text("name"));
@@ -184,7 +185,10 @@ pub async fn register(ask: &Ask<'_>) -> Result<Response, Problem> {
     if let Some(before) = ask.browser().await? {
         ask.panel.auth.leave(&before).await?;
     }
-    let mut response = page::done(&format!("/panel/{}", made.tenant.id), "Your copy is made.");
+    // While it is being made, its page says so.
+    let ready = made.tenant.status == tenant::Status::Ready.as_str();
+    let did = if ready { home::MADE } else { "" };
+    let mut response = page::done(&format!("/panel/{}", made.tenant.id), did);
     cookie::set_session(&mut response, &cookie, ask.panel.is_secure());
     Ok(response)
 }
@@ -248,9 +252,12 @@ async fn as_user(
     auth.enter_as_user(&tenant, email, password).await
 }
 
-/// Where to after signing in: a page of the panel, and nowhere else.
+/// Public pages that show more to whoever is signed in.
+const PUBLIC: [&str; 3] = ["/api_docs", "/api_docs/try", "/docs/instructions"];
+
+/// Where to after signing in: a page of the panel or of the documentation, and nowhere else.
 fn next(wanted: &str) -> String {
-    let own = wanted == "/panel" || wanted.starts_with("/panel/");
+    let own = wanted == "/panel" || wanted.starts_with("/panel/") || PUBLIC.contains(&wanted);
     let plain = !wanted.contains(['\\', '\r', '\n']) && !wanted.starts_with("//");
     if own && plain {
         wanted.to_owned()

@@ -1,122 +1,100 @@
-//! The GraphQL console: a document and its variables, the answer, and what may be asked.
+//! The GraphQL page: GraphiQL, served from here, and a plain form where there are no scripts.
 
 use askama::Template;
-use poem::{Response, http::Method};
-use serde::Deserialize;
+use bytes::Bytes;
+use poem::{
+    Response,
+    http::{Method, header},
+};
 use serde_json::{Value, json};
 
 use crate::problem::Problem;
 
 use super::{
-    cells,
+    assets, cells,
     desk::Desk,
+    is_json,
     page::{self, Shell},
-    query::Pairs,
 };
 
-/// What stands in the console at first.
-const FIRST: &str = "{\n  invoices(limit: 5, where: {total: {gte: 1000}}, orderBy: [{date: DESC}]) {\n    number\n    total\n    client { name }\n  }\n}";
+/// What is called.
+const API: &str = "/api/v1/graphql";
 
-/// What is asked of the schema: the fields at the top of queries and mutations.
-const SCHEMA: &str = "{ __schema { queryType { fields { ...f } } mutationType { fields { ...f } } } } \
-    fragment f on __Field { name args { name type { ...t } } type { ...t } } \
-    fragment t on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
+/// What stands in the editor at first.
+const FIRST: &str = "{\n  invoices(limit: 5, where: {total: {gte: 1000}}, orderBy: [{date: DESC}]) {\n    number\n    total\n    client { name }\n  }\n}";
+/// The same where the template is another one.
+const PING: &str = "# Ctrl+Space says what may be asked for.\n{\n  _ping\n}";
 
 #[derive(Template)]
 #[template(path = "panel/graphql.html")]
 struct GraphqlPage {
     shell: Shell,
     base: String,
-    query: String,
+    copy: i64,
+    js: &'static str,
+    css: &'static str,
+    /// What the address asks for; none leaves the editor as it was left.
+    asked: Option<String>,
+    /// What stands there otherwise.
+    first: &'static str,
     variables: String,
     answer: Option<String>,
     fault: Option<String>,
-    fields: Vec<(&'static str, Vec<String>)>,
-}
-
-#[derive(Template)]
-#[template(path = "panel/graphql_answer.html")]
-struct AnswerPart {
-    answer: Option<String>,
-    fault: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Field {
-    name: String,
-    args: Vec<Argument>,
-    #[serde(rename = "type")]
-    ty: Type,
-}
-
-#[derive(Deserialize)]
-struct Argument {
-    name: String,
-    #[serde(rename = "type")]
-    ty: Type,
-}
-
-#[derive(Deserialize)]
-struct Type {
-    kind: String,
-    name: Option<String>,
-    #[serde(rename = "ofType")]
-    of: Option<Box<Type>>,
 }
 
 /// `GET /panel/{id}/graphql`, with the document in the address; nothing runs.
 pub async fn show(desk: &Desk<'_>) -> Result<Response, Problem> {
-    let query = desk.ask.query.get("q").unwrap_or(FIRST).to_owned();
+    let asked = desk.ask.query.get("q").map(str::to_owned);
     let variables = desk.ask.query.get("v").unwrap_or_default().to_owned();
-    whole(desk, query, variables, None, None).await
+    whole(desk, asked, variables, None, None).await
 }
 
-/// `POST /panel/{id}/graphql`
+/// `POST /panel/{id}/graphql`: what GraphiQL sends as JSON goes to the API as it is; without
+/// scripts a form does the same.
 pub async fn run(desk: &Desk<'_>) -> Result<Response, Problem> {
+    if is_json(desk.ask.request) {
+        let json = [("content-type", "application/json")];
+        let body = Bytes::copy_from_slice(desk.ask.body);
+        let api = desk.drawn_api();
+        let reply = api.call(Method::POST, API, &json, body).await?;
+        return Ok(Response::builder()
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(reply.body));
+    }
     let form = desk.ask.form();
     let query = form.get("query").unwrap_or_default().replace("\r\n", "\n");
     let variables = form.get("variables").unwrap_or_default().to_owned();
     let (answer, fault) = match asked(&query, &variables) {
         Err(fault) => (None, Some(fault)),
-        Ok(body) => match desk
-            .drawn_api()
-            .send(Method::POST, "/api/v1/graphql", &body)
-            .await
-        {
+        Ok(body) => match desk.drawn_api().send(Method::POST, API, &body).await {
             Ok(reply) => (Some(pretty(&reply.body)), None),
             Err(problem) => (None, Some(problem.detail.into_owned())),
         },
     };
-    if !page::is_fragment(desk.ask.request) {
-        return whole(desk, query, variables, answer, fault).await;
-    }
-    let mut response = page::page(&AnswerPart { answer, fault })?;
-    let mut state = vec![("q".to_owned(), query)];
-    if !variables.is_empty() {
-        state.push(("v".to_owned(), variables));
-    }
-    let address = Pairs(state).behind(&format!("{}/graphql", desk.base()));
-    if address.len() < 3000 {
-        page::put(&mut response, "hx-push-url", &address);
-    }
-    Ok(response)
+    whole(desk, Some(query), variables, answer, fault).await
 }
 
 async fn whole(
     desk: &Desk<'_>,
-    query: String,
+    asked: Option<String>,
     variables: String,
     answer: Option<String>,
     fault: Option<String>,
 ) -> Result<Response, Problem> {
+    let shell = desk.shell("GraphQL", "graphql").await?;
+    let tables = shell.tenant.iter().flat_map(|head| &head.tables);
+    let is_crm = tables.into_iter().any(|table| table.name == "invoices");
     page::page(&GraphqlPage {
-        shell: desk.shell("GraphQL", "graphql").await?,
         base: desk.base(),
-        fields: fields(desk).await,
-        query,
+        copy: desk.tenant.id,
+        js: assets::address("graphiql.js"),
+        css: assets::address("graphiql.css"),
+        first: if is_crm { FIRST } else { PING },
+        asked,
         variables,
         answer,
         fault,
+        shell,
     })
 }
 
@@ -181,57 +159,6 @@ fn pretty(body: &[u8]) -> String {
         }
     }
     out
-}
-
-/// What may be asked, as the schema itself tells; nothing if it can't.
-async fn fields(desk: &Desk<'_>) -> Vec<(&'static str, Vec<String>)> {
-    let body = json!({ "query": SCHEMA });
-    let Ok(reply) = desk
-        .api()
-        .unnoted()
-        .send(Method::POST, "/api/v1/graphql", &body)
-        .await
-    else {
-        return Vec::new();
-    };
-    let Ok(answer) = reply.json::<Value>() else {
-        return Vec::new();
-    };
-    let part = |title: &'static str, root: &str| {
-        let fields = &answer["data"]["__schema"][root]["fields"];
-        let fields: Vec<Field> = serde_json::from_value(fields.clone()).ok()?;
-        Some((title, fields.iter().map(spelt).collect()))
-    };
-    [
-        part("Queries", "queryType"),
-        part("Mutations", "mutationType"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
-fn spelt(field: &Field) -> String {
-    let args: Vec<String> = field
-        .args
-        .iter()
-        .map(|argument| format!("{}: {}", argument.name, argument.ty.spelt()))
-        .collect();
-    if args.is_empty() {
-        return format!("{}: {}", field.name, field.ty.spelt());
-    }
-    format!("{}({}): {}", field.name, args.join(", "), field.ty.spelt())
-}
-
-impl Type {
-    fn spelt(&self) -> String {
-        let inner = || self.of.as_ref().map_or_else(String::new, |of| of.spelt());
-        match self.kind.as_str() {
-            "NON_NULL" => format!("{}!", inner()),
-            "LIST" => format!("[{}]", inner()),
-            _ => self.name.clone().unwrap_or_default(),
-        }
-    }
 }
 
 #[cfg(test)]

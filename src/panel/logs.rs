@@ -121,7 +121,8 @@ pub async fn show(desk: &Desk<'_>) -> Result<Response, Problem> {
         fault: None,
         base: base.clone(),
     };
-    let found = match desk.api().get(&asked.behind("/api/logs")).await {
+    let given = instants(&asked);
+    let found = match desk.api().get(&given.behind("/api/logs")).await {
         Ok(reply) => reply.json::<Calls>()?,
         Err(problem) if problem.kind == Kind::FeatureDisabled => {
             shown.off = true;
@@ -137,7 +138,7 @@ pub async fn show(desk: &Desk<'_>) -> Result<Response, Problem> {
         }
         Err(problem) => return Err(problem),
     };
-    let many = asked
+    let many = given
         .without(&["page"])
         .with("per_page", &CHARTED.to_string());
     let all: Calls = desk.api().get(&many.behind("/api/logs")).await?.json()?;
@@ -153,6 +154,20 @@ pub async fn show(desk: &Desk<'_>) -> Result<Response, Problem> {
     shown.chart = chart(&all.data);
     shown.calls = found.data.into_iter().map(line).collect();
     page::page(&shown)
+}
+
+/// What fields for dates give, as the instants in UTC that the API takes.
+fn instants(asked: &Pairs) -> Pairs {
+    let pairs = asked.0.iter().map(|(name, value)| {
+        let local = ["since", "until"].contains(&name.as_str()) && !value.contains(['Z', '+']);
+        let zone = match (local, value.len()) {
+            (true, 16) => ":00Z",
+            (true, 19) => "Z",
+            _ => "",
+        };
+        (name.clone(), format!("{value}{zone}"))
+    });
+    Pairs(pairs.collect())
 }
 
 fn line(call: Call) -> Shown {
@@ -253,6 +268,19 @@ mod tests {
             request_id: String::new(),
             caller: None,
         }
+    }
+
+    #[test]
+    fn dates_of_fields_become_instants() {
+        let asked = Pairs::read("since=2026-11-28T10:00&until=2026-11-28T10:00:30&status=4xx");
+        let given = instants(&asked).behind("");
+        assert_eq!(
+            given,
+            Pairs::read("since=2026-11-28T10:00:00Z&until=2026-11-28T10:00:30Z&status=4xx")
+                .behind("")
+        );
+        let whole = Pairs::read("since=2026-11-28T10:00:00Z");
+        assert_eq!(instants(&whole), whole);
     }
 
     #[test]

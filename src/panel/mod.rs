@@ -36,7 +36,9 @@ mod logs;
 pub mod page;
 pub mod query;
 mod reports;
+pub mod routes;
 mod sandbox;
+mod settings;
 pub mod signed;
 mod sql;
 mod structure;
@@ -141,11 +143,18 @@ impl Endpoint for Panel {
         };
         let mut response = match answer {
             Ok(response) => response,
+            // A script is told as the API tells it.
+            Err(problem) if is_json(&request) => return Err(problem.into()),
             Err(problem) => page::problem(&request, &problem),
         };
         page::finish(&request, &mut response).await?;
         Ok(response)
     }
+}
+
+/// Whether a script sends JSON, and not a form.
+fn is_json(request: &Request) -> bool {
+    request.content_type() == Some("application/json")
 }
 
 impl<'a> Ask<'a> {
@@ -176,9 +185,16 @@ impl<'a> Ask<'a> {
         if changes {
             self.refuse_other_sites()?;
         }
-        let browser = self.browser().await?;
         let path: Vec<&str> = self.path.iter().map(String::as_str).collect();
+        let known = match path.as_slice() {
+            ["panel", _, rest @ ..] => routes::has(routes::TENANT, changes, rest),
+            path => [routes::OPEN, routes::SIGNED_IN]
+                .iter()
+                .any(|list| routes::has(list, changes, path)),
+        };
+        let browser = self.browser().await?;
         match (changes, path.as_slice()) {
+            _ if !known => {}
             (false, ["login"]) => return enter::login_page(self, browser.as_ref()),
             (true, ["login"]) => return enter::login(self).await,
             (false, ["register"]) => return enter::register_page(self),
@@ -202,6 +218,9 @@ impl<'a> Ask<'a> {
             Err(problem) => return Err(problem),
         };
         self.visit.admit(browser.who.clone().into(), None).await?;
+        if !known {
+            return Err(Kind::NotFound.into());
+        }
         match (changes, path.as_slice()) {
             (true, ["logout"]) => enter::logout(self, &browser, false).await,
             (true, ["logout", "everywhere"]) => enter::logout(self, &browser, true).await,

@@ -125,6 +125,8 @@ impl Head {
             sections.push(at("users", "Users"));
             sections.push(at("logs", "Logs"));
             sections.push(at("sandbox", "Sandbox"));
+            sections.push(at("settings", "Settings"));
+            sections.push(at("demo", "Demo and limits"));
         }
         sections
     }
@@ -236,6 +238,14 @@ pub fn is_fragment(request: &Request) -> bool {
     request.headers().contains_key("hx-request")
 }
 
+/// A public page is asked for anew each time; what is in it for somebody who is signed in is kept
+/// nowhere.
+pub fn keep_fresh(request: &Request, response: &mut Response) {
+    let signed = cookie::session(request).is_some();
+    let cache = if signed { "no-store" } else { "no-cache" };
+    put(response, "cache-control", cache);
+}
+
 /// What all answers have in common: the policy, and compression.
 ///
 /// # Errors
@@ -252,13 +262,18 @@ pub async fn finish(request: &Request, response: &mut Response) -> poem::Result<
         "cross-origin-opener-policy",
         HeaderValue::from_static("same-origin"),
     );
-    let html = headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|media| media.as_bytes().starts_with(b"text/html"));
-    if !html {
+    let is = |media: &[u8]| {
+        let said = headers.get(header::CONTENT_TYPE);
+        said.is_some_and(|said| said.as_bytes().starts_with(media))
+    };
+    let html = is(b"text/html");
+    if !html && !is(b"application/json") {
         return Ok(());
     }
-    if cookie::did(request).is_some() && !response.headers().contains_key(header::SET_COOKIE) {
+    if html
+        && cookie::did(request).is_some()
+        && !response.headers().contains_key(header::SET_COOKIE)
+    {
         cookie::clear_did(response);
     }
     if assets::accepts_gzip(request) {

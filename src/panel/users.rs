@@ -42,12 +42,15 @@ pub async fn show(desk: &Desk<'_>) -> Result<Response, Problem> {
     page::page(&listed(desk, Pairs::default(), None).await?)
 }
 
-/// `POST /panel/{id}/users`: a new one, another role, another password, in or out.
+/// `POST /panel/{id}/users`: a new one, another role, another password, in or out, away.
 pub async fn change(desk: &Desk<'_>) -> Result<Response, Problem> {
     let form = desk.ask.form();
     let id = encode(form.text("id"));
     let row = format!("/api/v1/users/{id}");
-    let patch = |body: Value| async move { desk.api().send(Method::PATCH, &row, &body).await };
+    let patch = |body: Value| {
+        let row = row.clone();
+        async move { desk.api().send(Method::PATCH, &row, &body).await }
+    };
     let (done, did) = match form.text("do") {
         "add" => {
             let mut body = Map::new();
@@ -83,6 +86,11 @@ pub async fn change(desk: &Desk<'_>) -> Result<Response, Problem> {
             patch(json!({ "is_active": true })).await,
             "They can log in again.",
         ),
+        "remove" => {
+            let none = bytes::Bytes::new();
+            let gone = desk.api().call(Method::DELETE, &row, &[], none).await;
+            (gone, "The user is removed.")
+        }
         _ => return Err(Kind::BadRequest.into()),
     };
     match done {

@@ -14,14 +14,15 @@ use crate::{
     panel::{
         assets,
         page::{self, Shell},
-        signed::{self, Copy},
+        query::Pairs,
+        signed::{self, Copy, Signed},
     },
     problem::Kind,
 };
 
 use super::{
     problems::{PublicToken, PublicUrl},
-    samples::{ENDPOINTS, Endpoint, Sample},
+    samples::{Credentials, ENDPOINTS, Endpoint, Sample},
     swagger,
 };
 
@@ -35,6 +36,11 @@ struct Docs {
     /// Name of the host, as configurations of proxies have it.
     host: String,
     token: String,
+    /// Headers of commands, as options of curl.
+    headers: String,
+    signed: Option<Signed>,
+    /// The copy that samples are about.
+    copy: Option<Copy>,
     demo: bool,
     access: i64,
     refresh: i64,
@@ -168,18 +174,34 @@ pub async fn docs(request: &Request, url: Data<&PublicUrl>) -> Result<Response> 
     let token = demo.clone().unwrap_or_else(|| "YOUR_TOKEN".to_owned());
     let host = url.split("://").nth(1).unwrap_or(&url);
     let host = host.split(':').next().unwrap_or(host).to_owned();
+    let signed = signed::signed(request).await?;
+    let copy = signed.as_ref().and_then(|signed| chosen(request, signed));
+    let credentials = match (&signed, &copy) {
+        (Some(signed), Some(copy)) => Credentials {
+            token: &signed.access,
+            key: Some(&copy.key),
+        },
+        _ => Credentials {
+            token: &token,
+            key: None,
+        },
+    };
     let samples = ENDPOINTS
         .iter()
-        .map(|endpoint| (endpoint, endpoint.samples(&url, &token)))
+        .map(|endpoint| (endpoint, endpoint.samples(&url, credentials)))
         .collect();
+    let headers = credentials.curl();
     let page = Docs {
-        shell: Shell::new(request, "API documentation"),
+        shell: signed::shell(request, "API documentation", signed.as_ref()),
         css: assets::address("docs.css"),
         js: assets::address("docs.js"),
         errors: Kind::ALL.iter().map(|kind| entry(*kind, &url)).collect(),
         host,
         url,
         token,
+        headers,
+        signed,
+        copy,
         demo: demo.is_some(),
         access: jwt::ACCESS.num_minutes(),
         refresh: jwt::REFRESH.num_hours(),
@@ -197,16 +219,27 @@ pub async fn docs(request: &Request, url: Data<&PublicUrl>) -> Result<Response> 
 #[handler]
 pub async fn try_it(request: &Request) -> Result<Response> {
     let demo = request.data::<PublicToken>().map(|token| token.0.clone());
+    let signed = signed::signed(request).await?;
     let page = Try {
-        shell: Shell::new(request, "Try the API"),
+        shell: signed::shell(request, "Try the API", signed.as_ref()),
         css: assets::address("docs.css"),
         js: assets::address("try.js"),
         swagger_css: swagger::STYLE,
         swagger_js: swagger::SCRIPT,
         demo: demo.unwrap_or_default(),
-        copies: signed::copies(request).await?,
+        copies: signed.map(|signed| signed.copies).unwrap_or_default(),
     };
     shown(request, &page, Some(TRY_POLICY)).await
+}
+
+/// The copy that the address picks (`?copy=7`), or the first.
+fn chosen(request: &Request, signed: &Signed) -> Option<Copy> {
+    let query = request.original_uri().query().unwrap_or_default();
+    let wanted = Pairs::read(query)
+        .get("copy")
+        .and_then(|id| id.parse().ok());
+    let picked = signed.copies.iter().find(|copy| Some(copy.id) == wanted);
+    picked.or(signed.copies.first()).cloned()
 }
 
 async fn shown(
@@ -222,8 +255,7 @@ async fn shown(
             .insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     page::finish(request, &mut response).await?;
-    let cache = HeaderValue::from_static("no-cache");
-    response.headers_mut().insert(header::CACHE_CONTROL, cache);
+    page::keep_fresh(request, &mut response);
     Ok(response)
 }
 

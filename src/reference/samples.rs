@@ -28,6 +28,25 @@ pub enum Credential {
     Admin,
 }
 
+/// What samples are filled with.
+#[derive(Clone, Copy, Debug)]
+pub struct Credentials<'a> {
+    /// An API token, or the access token of whoever is signed in.
+    pub token: &'a str,
+    /// The key of their copy, which goes with an access token.
+    pub key: Option<&'a str>,
+}
+
+impl Credentials<'_> {
+    /// The headers as options of curl.
+    pub fn curl(&self) -> String {
+        let key = self
+            .key
+            .map_or_else(String::new, |key| format!("-H 'Api-Key: {key}' "));
+        format!("{key}-H 'Authorization: Bearer {}'", self.token)
+    }
+}
+
 /// A call in one language.
 #[derive(Clone, Debug)]
 pub struct Sample {
@@ -175,10 +194,10 @@ pub const ENDPOINTS: &[Endpoint] = &[
 ];
 
 impl Endpoint {
-    /// The call in every language, for a server at `base`, with a token.
-    pub fn samples(&self, base: &str, token: &str) -> Vec<Sample> {
+    /// The call in every language, for a server at `base`.
+    pub fn samples(&self, base: &str, credentials: Credentials<'_>) -> Vec<Sample> {
         let url = format!("{base}{}", self.path);
-        let headers = self.headers(token);
+        let headers = self.headers(credentials);
         [
             ("cURL", self.curl(&url, &headers)),
             ("PHP", self.php(&url, &headers)),
@@ -194,15 +213,27 @@ impl Endpoint {
         self.path.split('?').next().unwrap_or_default()
     }
 
-    fn headers(&self, token: &str) -> Vec<(&'static str, String)> {
+    fn headers(&self, credentials: Credentials<'_>) -> Vec<(&'static str, String)> {
+        let Credentials { token, key } = credentials;
         let mut headers = Vec::new();
-        if matches!(self.credential, Credential::Key | Credential::Admin) {
-            headers.push(("Api-Key", "YOUR_KEY".to_owned()));
+        let keyed = match self.credential {
+            Credential::Key | Credential::Admin => Some(key.unwrap_or("YOUR_KEY")),
+            Credential::Token => key,
+            Credential::None => None,
+        };
+        if let Some(key) = keyed {
+            headers.push(("Api-Key", key.to_owned()));
         }
         match self.credential {
             Credential::Token => headers.push(("Authorization", format!("Bearer {token}"))),
             Credential::Admin => {
-                headers.push(("Authorization", "Bearer YOUR_ACCESS_TOKEN".to_owned()));
+                // The demo's token, or another, can't do what an administrator can.
+                let token = if key.is_some() {
+                    token
+                } else {
+                    "YOUR_ACCESS_TOKEN"
+                };
+                headers.push(("Authorization", format!("Bearer {token}")));
             }
             Credential::None | Credential::Key => {}
         }
@@ -305,12 +336,36 @@ mod tests {
     #[test]
     fn samples_carry_address_and_token() {
         let list = ENDPOINTS.iter().find(|e| e.title == "One row");
-        let samples = list.map(|list| list.samples("https://a.example", "dba_1"));
+        let samples = list.map(|list| {
+            list.samples(
+                "https://a.example",
+                Credentials {
+                    token: "dba_1",
+                    key: None,
+                },
+            )
+        });
         let samples = samples.unwrap_or_default();
         assert_eq!(samples.len(), 4);
         for sample in samples {
             assert!(sample.text.contains("https://a.example/api/v1/clients/1"));
             assert!(sample.text.contains("Bearer dba_1"));
+            assert!(!sample.text.contains("Api-Key"));
+        }
+    }
+
+    #[test]
+    fn samples_of_somebody_signed_in_carry_their_key() {
+        let credentials = Credentials {
+            token: "access",
+            key: Some("ak_1"),
+        };
+        for endpoint in ENDPOINTS {
+            for sample in endpoint.samples("https://a.example", credentials) {
+                assert!(!sample.text.contains("YOUR_"), "{}", sample.text);
+                let open = endpoint.credential == Credential::None;
+                assert_ne!(sample.text.contains("ak_1"), open, "{}", sample.text);
+            }
         }
     }
 }

@@ -17,10 +17,12 @@ use crate::{
 };
 
 pub mod certificate;
+pub mod demo;
 pub mod operations;
 mod progress;
 pub mod quota;
 mod reset;
+pub mod settings;
 pub mod snapshots;
 pub mod spares;
 mod steps;

@@ -68,7 +68,7 @@ impl Browser {
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "goog:chromeOptions": options,
             "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
-            "timeouts": {"implicit": 0, "pageLoad": 60000, "script": 60000},
+            "timeouts": {"implicit": 0, "pageLoad": 180_000, "script": 180_000},
         }}});
         let session = browser
             .call(Method::POST, "/session", Some(&wanted))

@@ -7,9 +7,12 @@ use hyper::Method;
 use crate::harness::{Answer, Client, PASSWORD, Server, Tenant};
 
 mod data;
+mod docs;
 mod driver;
+mod graphql;
 mod journey;
 mod pages;
+mod settings;
 mod values;
 mod walls;
 mod watch;

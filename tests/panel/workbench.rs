@@ -70,36 +70,6 @@ async fn sql_runs_as_the_tenant() {
 }
 
 #[tokio::test]
-async fn graphql_is_asked_and_explained() {
-    let (_server, _tenant, visitor, base) = at_work("graphql").await;
-    let at = format!("{base}/graphql");
-    let page = visitor.get(&at).await.expect(200).text();
-    assert!(
-        page.contains("invoices(") && page.contains("createInvoice"),
-        "the fields are listed"
-    );
-    let query = "query($n: Int) { clients(limit: $n) { id } }";
-    let fields = [("query", query), ("variables", "{\"n\": 2}")];
-    let text = visitor.submit(&at, &at, &fields).await.expect(200).text();
-    assert_eq!(
-        between(&text, "aria-label=\"Answer\"", "</pre>")
-            .matches("id")
-            .count(),
-        2,
-        "{text}"
-    );
-    let wrong = [("query", query), ("variables", "{")];
-    let text = visitor.submit(&at, &at, &wrong).await.expect(200).text();
-    assert!(text.contains("The variables are not JSON"), "{text}");
-    let text = visitor
-        .submit(&at, &at, &[("query", "{ nothing }")])
-        .await
-        .expect(200)
-        .text();
-    assert!(text.contains("errors"), "{text}");
-}
-
-#[tokio::test]
 async fn a_report_is_published_changed_and_withdrawn() {
     let (server, tenant, visitor, base) = at_work("reports").await;
     let at = format!("{base}/reports");
