@@ -9,7 +9,7 @@ use clap::Parser as _;
 use sandlot::{
     check,
     config::{self, Cli, Command},
-    log, operate, reference, serve,
+    log, operate, reference, serve, soak,
 };
 
 fn main() -> ExitCode {
@@ -52,14 +52,22 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check { json } => {
             log::start(&cli.settings.log, cli.settings.log_format)?;
             let holds = runtime()?.block_on(check::command::check(cli.settings, json))?;
-            return Ok(if holds {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            });
+            return Ok(code(holds));
+        }
+        Command::Soak(options) => {
+            let holds = runtime()?.block_on(soak::soak(options))?;
+            return Ok(code(holds));
         }
     }?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn code(holds: bool) -> ExitCode {
+    if holds {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

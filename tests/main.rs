@@ -35,6 +35,7 @@ mod reports;
 mod reset;
 mod rubbish;
 mod slow;
+mod soak;
 mod spares;
 mod sql;
 mod strangers;
