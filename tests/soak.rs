@@ -47,7 +47,8 @@ enum Fault {
 /// Every how many calls it does so.
 const EVERY: u32 = 7;
 
-async fn soak(url: &str, more: &[&str]) -> Report {
+/// A short soak of three tenants.
+pub async fn soak(url: &str, more: &[&str]) -> Report {
     let fixed = ["sandlot", "soak", "--url", url, "--tenants=3", "--clients=3"];
     let cli = Cli::parse_from(fixed.iter().chain(more));
     let Some(Command::Soak(options)) = cli.command else {
@@ -107,12 +108,21 @@ async fn a_falsified_answer_is_red_and_a_lost_one_is_asked_for_again() {
     }
 }
 
-/// A proxy before a server, for as long as the test lasts.
+/// A proxy before one server, for as long as the test lasts.
 async fn proxy(server: SocketAddr, fault: Fault) -> SocketAddr {
+    before(vec![server], fault).await
+}
+
+/// A proxy before several servers, each of which gets every so many calls.
+pub async fn round_robin(servers: Vec<SocketAddr>) -> SocketAddr {
+    before(servers, Fault::None).await
+}
+
+async fn before(servers: Vec<SocketAddr>, fault: Fault) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let proxy = Arc::new(Proxy {
-        server,
+        servers,
         fault,
         calls: AtomicU32::new(0),
         last_list: Mutex::default(),
@@ -133,7 +143,7 @@ async fn proxy(server: SocketAddr, fault: Fault) -> SocketAddr {
 }
 
 struct Proxy {
-    server: SocketAddr,
+    servers: Vec<SocketAddr>,
     fault: Fault,
     calls: AtomicU32,
     last_list: Mutex<Bytes>,
@@ -151,6 +161,7 @@ impl Proxy {
         let creates = on_rows && parts.method == Method::POST;
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
         let now = on_rows && number.is_multiple_of(EVERY);
+        let server = self.servers[number as usize % self.servers.len()];
         match self.fault {
             Fault::CutWithoutKeys => drop(parts.headers.remove("idempotency-key")),
             Fault::Lose if now && creates => {
@@ -160,11 +171,11 @@ impl Proxy {
             Fault::Double if now && creates => {
                 let mut headers = parts.headers.clone();
                 headers.remove("idempotency-key");
-                self.forward(&parts.method, &parts.uri, headers, body.clone()).await;
+                forward(server, &parts.method, &parts.uri, headers, body.clone()).await;
             }
             _ => {}
         }
-        let mut answer = self.forward(&parts.method, &parts.uri, parts.headers, body).await;
+        let mut answer = forward(server, &parts.method, &parts.uri, parts.headers, body).await;
         let list = path == "/api/v1/soak_rows" && parts.method == Method::GET;
         match self.fault {
             Fault::Cut | Fault::CutWithoutKeys if now => {
@@ -191,24 +202,24 @@ impl Proxy {
         parts.headers.remove("content-length");
         Ok(Response::from_parts(parts, Full::new(body)))
     }
+}
 
-    async fn forward(
-        &self,
-        method: &Method,
-        uri: &hyper::Uri,
-        headers: HeaderMap,
-        body: Bytes,
-    ) -> Response<Bytes> {
-        let stream = TcpStream::connect(self.server).await.unwrap();
-        let (mut sender, connection) = client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .unwrap();
-        tokio::spawn(connection);
-        let mut request = Request::new(Full::new(body));
-        (*request.method_mut(), *request.uri_mut()) = (method.clone(), uri.clone());
-        *request.headers_mut() = headers;
-        let (parts, body) = sender.send_request(request).await.unwrap().into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Response::from_parts(parts, body)
-    }
+async fn forward(
+    server: SocketAddr,
+    method: &Method,
+    uri: &hyper::Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Bytes> {
+    let stream = TcpStream::connect(server).await.unwrap();
+    let (mut sender, connection) = client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let mut request = Request::new(Full::new(body));
+    (*request.method_mut(), *request.uri_mut()) = (method.clone(), uri.clone());
+    *request.headers_mut() = headers;
+    let (parts, body) = sender.send_request(request).await.unwrap().into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    Response::from_parts(parts, body)
 }

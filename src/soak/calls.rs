@@ -119,6 +119,7 @@ impl Worker {
             By::Token
         };
         let name = call.name();
+        tenant.rows.settle();
         match call {
             Kinds::Create => self.create(name, by, tenant).await,
             Kinds::CreateMany => self.create_many(name, by, tenant).await,
@@ -142,6 +143,7 @@ impl Worker {
         let call = Call::get(format!("/api/v1/{TABLE}?sort=id&per_page=1000"));
         let body = self.read("last look", By::Token, tenant, &call).await?;
         let rows = tenant.rows.list(|_| true);
+        tenant.rows.settle();
         tenant.rows.same(&body["data"], &json!(rows))?;
         self.figures.rows(rows.len());
         Ok(())
@@ -205,7 +207,7 @@ impl Worker {
     ) -> Outcomes {
         let row = self.row(tenant);
         let body = json!({
-            "query": format!("mutation ($input: SoakRowCreateInput!) {{ createSoakRow(input: $input) {} }}", fields(tenant)),
+            "query": format!("mutation ($input: SoakRowCreate!) {{ createSoakRow(input: $input) {{ {} }} }}", tenant.rows.columns()),
             "variables": {"input": sent(&tenant.rows, &row)},
         });
         let path = "/api/v1/graphql".to_owned();
@@ -292,13 +294,13 @@ impl Worker {
 
     async fn graphql(&mut self, name: &'static str, by: By, tenant: &mut Tenant) -> Outcomes {
         let query = format!(
-            "{{ soakRows(limit: 1000, orderBy: [{{id: ASC}}]) {} soakRowsAggregate {{ count sum {{ amount }} }} }}",
-            fields(tenant)
+            "{{ soakRows(limit: 1000, orderBy: [{{id: ASC}}]) {{ {} }} soakRowsAggregate {{ count sum {{ amount }} }} }}",
+            tenant.rows.columns()
         );
         let call = Call::post("/api/v1/graphql", json!({ "query": query }));
         let body = self.read(name, by, tenant, &call).await?;
         let (rows, data) = (&tenant.rows, &body["data"]);
-        rows.same(&data["soakRows"], &json!(rows.list(|_| true)))?;
+        rows.same_columns(&data["soakRows"], &json!(rows.list(|_| true)))?;
         let total = (rows.len() > 0).then(|| rows.total());
         let wanted = json!({"count": rows.len(), "sum": {"amount": total}});
         rows.same(&data["soakRowsAggregate"], &wanted)?;
@@ -367,7 +369,7 @@ impl Worker {
 
     /// A column comes or goes; every later answer has to show it.
     async fn widen(&mut self, name: &'static str, by: By, tenant: &mut Tenant) -> Outcomes {
-        let change = if tenant.rows.extra {
+        let change = if tenant.rows.has_extra() {
             format!("alter table {TABLE} drop column if exists {EXTRA}")
         } else {
             format!("alter table {TABLE} add column if not exists {EXTRA} text")
@@ -375,7 +377,7 @@ impl Worker {
         let body = json!({ "query": change });
         let call = write(Method::POST, "/api/v1/sql".to_owned(), Some(body), tenant);
         self.ask(tenant, name, by, &call, Wanted::Status(200)).await?;
-        tenant.rows.extra = !tenant.rows.extra;
+        tenant.rows.change_extra();
         Ok(())
     }
 
@@ -433,10 +435,4 @@ fn located(location: &str, id: i64) -> Outcomes {
         return Ok(());
     }
     Err(Failure::Wrong(format!("Location {location} of row {id}")))
-}
-
-/// All fields of a row, in GraphQL.
-fn fields(tenant: &Tenant) -> String {
-    let extra = if tenant.rows.extra { EXTRA } else { "" };
-    format!("{{ id marker label amount version {extra} }}")
 }

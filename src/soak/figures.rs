@@ -7,12 +7,13 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::recovery::{Fault, Second};
+use super::{
+    recovery::{Fault, Second},
+    times::Times,
+};
 
 /// Wrong answers that are kept with what was wrong; the others are counted.
 const KEPT: usize = 50;
-/// Each bound of [`Times`] is this many times the one before.
-const STEP: f64 = 1.05;
 
 /// Counters that all clients share.
 pub struct Figures {
@@ -56,14 +57,6 @@ pub struct Wrong {
     pub what: String,
 }
 
-/// How long answers took: a count for each bound.
-#[derive(Clone, Default)]
-pub struct Times {
-    counts: BTreeMap<u32, u64>,
-    pub count: u64,
-    pub longest: Duration,
-}
-
 impl Figures {
     pub fn start() -> Self {
         Self {
@@ -88,7 +81,10 @@ impl Figures {
 
     pub fn good(&self, call: &'static str, took: Duration, repeated: bool) {
         let mut seen = self.seen.lock();
-        self.count(&mut seen, |second| second.good += 1);
+        self.count(&mut seen, |second| {
+            second.good += 1;
+            second.times.add(took);
+        });
         seen.times.entry(call).or_default().add(took);
         seen.repeated += u64::from(repeated);
     }
@@ -177,48 +173,9 @@ impl Figures {
     }
 }
 
-impl Times {
-    pub fn add(&mut self, took: Duration) {
-        let micros = took.as_micros().max(1) as f64;
-        let bound = (micros.ln() / STEP.ln()).ceil() as u32;
-        *self.counts.entry(bound).or_default() += 1;
-        self.count += 1;
-        self.longest = self.longest.max(took);
-    }
-
-    /// The bound that this share of the answers kept, in milliseconds; up to a twentieth too long.
-    pub fn within(&self, share: f64) -> f64 {
-        let wanted = (self.count as f64 * share).ceil() as u64;
-        let mut sum = 0;
-        for (bound, count) in &self.counts {
-            sum += count;
-            if sum >= wanted {
-                return STEP.powi(*bound as i32) / 1e3;
-            }
-        }
-        0.0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_keep_their_shares() {
-        let mut times = Times::default();
-        for millis in 1..=100 {
-            times.add(Duration::from_millis(millis));
-        }
-        let near = |share: f64, wanted: f64| {
-            let found = times.within(share);
-            assert!(found >= wanted * 0.999 && found <= wanted * 1.051, "{found}");
-        };
-        near(0.5, 50.0);
-        near(0.99, 99.0);
-        near(1.0, 100.0);
-        assert_eq!(times.longest, Duration::from_millis(100));
-    }
 
     #[test]
     fn a_fault_begins_once_and_ends_once() {

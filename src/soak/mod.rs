@@ -32,6 +32,7 @@ mod recovery;
 mod report;
 mod rows;
 mod tenants;
+mod times;
 mod worker;
 
 pub use report::Report;

@@ -2,15 +2,17 @@
 
 use serde::Serialize;
 
+use super::times::Times;
+
 /// Seconds before a fault whose rate is the old one.
-const BEFORE: usize = 10;
+const BEFORE: usize = 15;
 /// Seconds that have to be good together.
 const TOGETHER: usize = 3;
 /// Share of the old rate that counts as the old rate.
 const SHARE: f64 = 0.9;
 
 /// What one second saw.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Second {
     /// Answers as wanted.
     pub good: u64,
@@ -18,6 +20,8 @@ pub struct Second {
     pub refused: u64,
     /// Calls without an answer.
     pub unanswered: u64,
+    /// How long the answers as wanted took.
+    pub times: Times,
 }
 
 /// When a fault was on, in seconds of the run.
@@ -37,7 +41,11 @@ pub struct Recovery {
     pub to: usize,
     /// Good answers a second before it.
     pub rate_before: f64,
-    /// Seconds from its beginning on without any good answer.
+    /// What 99 of 100 answers kept in those seconds, and while it was on, in milliseconds.
+    pub p99_before: f64,
+    /// See there.
+    pub p99_during: f64,
+    /// Seconds without any good answer, once it had begun.
     pub silent: usize,
     /// Seconds from its end until the old rate was back; none if it never was.
     pub back_after: Option<usize>,
@@ -80,9 +88,19 @@ fn recovery(seconds: &[Second], from: usize, to: usize) -> Recovery {
         from,
         to,
         rate_before,
+        p99_before: p99(before),
+        p99_during: p99(&seconds[from.min(seconds.len())..to.min(seconds.len())]),
         silent: during.take_while(|second| second.good == 0).count(),
         back_after: after.windows(TOGETHER).position(is_back),
     }
+}
+
+fn p99(part: &[Second]) -> f64 {
+    let mut all = Times::default();
+    for second in part {
+        all.take_in(&second.times);
+    }
+    all.within(0.99)
 }
 
 #[cfg(test)]
@@ -96,6 +114,7 @@ mod tests {
                     good: *good,
                     refused: 0,
                     unanswered: u64::from(*good == 0),
+                    times: Times::default(),
                 },
                 *count,
             )

@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use serde::Serialize;
 
 use super::{
-    figures::{Figures, Seen, Times, Wrong},
+    figures::{Figures, Seen, Wrong},
     options::Options,
     recovery::{Recovery, Second, recoveries},
+    times::Times,
 };
 
 /// Windows that a run is told in.
@@ -175,8 +176,14 @@ impl Report {
             };
             let _ = writeln!(
                 text,
-                "fault from {} to {} s: {:.1} a second before it, {} s without an answer, {back}",
-                fault.from, fault.to, fault.rate_before, fault.silent
+                "fault from {} to {} s: {:.1} a second before it, {} s without an answer, {back}; \
+                 p99 {:.0} ms before it, {:.0} ms meanwhile",
+                fault.from,
+                fault.to,
+                fault.rate_before,
+                fault.silent,
+                fault.p99_before,
+                fault.p99_during
             );
         }
         for wrong in &self.first_wrong {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use tokio::time::{Duration, Instant};
 
 /// The table that every tenant under load has.
 pub const TABLE: &str = "soak_rows";
@@ -12,6 +13,8 @@ pub const CREATE: &str = "create table soak_rows (id bigint generated always as 
      version integer not null default 1)";
 /// A column that comes and goes.
 pub const EXTRA: &str = "extra";
+/// Time in which every server on the same databases has seen that it came or went.
+const SETTLED: Duration = Duration::from_secs(2);
 
 /// One row, but for its key and the marker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +29,10 @@ pub struct Row {
 pub struct Rows {
     pub marker: String,
     /// Whether the column [`EXTRA`] is there.
-    pub extra: bool,
+    extra: bool,
+    changed: Option<Instant>,
+    /// Whether it came or went so lately that a server may not know.
+    unsettled: bool,
     by_id: BTreeMap<i64, Row>,
 }
 
@@ -35,7 +41,34 @@ impl Rows {
         Self {
             marker,
             extra: false,
+            changed: None,
+            unsettled: false,
             by_id: BTreeMap::new(),
+        }
+    }
+
+    /// To be called before each call, for what its answer may look like.
+    pub fn settle(&mut self) {
+        self.unsettled = (self.changed).is_some_and(|changed| changed.elapsed() < SETTLED);
+    }
+
+    /// Whether the column is there.
+    pub fn has_extra(&self) -> bool {
+        self.extra
+    }
+
+    /// It came or went.
+    pub fn change_extra(&mut self) {
+        self.extra = !self.extra;
+        self.changed = Some(Instant::now());
+    }
+
+    /// The columns that every server knows of.
+    pub fn columns(&self) -> &'static str {
+        if self.extra && !self.unsettled {
+            "id marker label amount version extra"
+        } else {
+            "id marker label amount version"
         }
     }
 
@@ -94,32 +127,64 @@ impl Rows {
 
     /// Holds a value of an answer against the one that it must be.
     pub fn same(&self, found: &Value, wanted: &Value) -> Result<(), String> {
-        if found == wanted {
-            return Ok(());
+        if self.unsettled {
+            compare(&without_extra(found), &without_extra(wanted))
+        } else {
+            compare(found, wanted)
         }
-        let (Value::Array(found), Value::Array(wanted)) = (found, wanted) else {
-            return Err(format!("{} instead of {}", short(found), short(wanted)));
-        };
-        let key = |row: &Value| row["id"].as_i64();
-        for row in wanted {
-            match found.iter().filter(|one| key(one) == key(row)).count() {
-                0 => return Err(format!("a row is missing: {}", short(row))),
-                1 => {}
-                _ => return Err(format!("a row is there twice: {}", short(row))),
-            }
-        }
-        for (at, row) in found.iter().enumerate() {
-            if wanted.get(at) != Some(row) {
-                let wanted = wanted.get(at).map(short);
-                return Err(format!(
-                    "row {at} is {} instead of {}",
-                    short(row),
-                    wanted.as_deref().unwrap_or("none")
-                ));
-            }
-        }
-        Err("rows that differ".to_owned())
     }
+
+    /// The same of what does not hold every column.
+    pub fn same_columns(&self, found: &Value, wanted: &Value) -> Result<(), String> {
+        if self.columns().ends_with(EXTRA) {
+            compare(found, wanted)
+        } else {
+            compare(found, &without_extra(wanted))
+        }
+    }
+}
+
+fn compare(found: &Value, wanted: &Value) -> Result<(), String> {
+    if found == wanted {
+        return Ok(());
+    }
+    let (Value::Array(found), Value::Array(wanted)) = (found, wanted) else {
+        return Err(format!("{} instead of {}", short(found), short(wanted)));
+    };
+    let key = |row: &Value| row["id"].as_i64();
+    for row in wanted {
+        match found.iter().filter(|one| key(one) == key(row)).count() {
+            0 => return Err(format!("a row is missing: {}", short(row))),
+            1 => {}
+            _ => return Err(format!("a row is there twice: {}", short(row))),
+        }
+    }
+    for (at, row) in found.iter().enumerate() {
+        if wanted.get(at) != Some(row) {
+            let wanted = wanted.get(at).map(short);
+            return Err(format!(
+                "row {at} is {} instead of {}",
+                short(row),
+                wanted.as_deref().unwrap_or("none")
+            ));
+        }
+    }
+    Err("rows that differ".to_owned())
+}
+
+/// A row or a list of rows without the column that comes and goes.
+fn without_extra(value: &Value) -> Value {
+    let mut value = value.clone();
+    let rows = match &mut value {
+        Value::Array(rows) => rows.as_mut_slice(),
+        one => std::slice::from_mut(one),
+    };
+    for row in rows {
+        if let Some(row) = row.as_object_mut() {
+            row.remove(EXTRA);
+        }
+    }
+    value
 }
 
 /// As much of a value as fits into a line.
@@ -165,6 +230,22 @@ mod tests {
         let mut bad = right.clone();
         bad.push(json!({"id": 9}));
         assert!(found(&bad).unwrap_err().contains("none"));
+    }
+
+    #[test]
+    fn a_column_that_has_just_come_may_be_there_or_not() {
+        let mut rows = rows();
+        let without = json!(rows.list(|_| true));
+        rows.change_extra();
+        let with = json!(rows.list(|_| true));
+        assert_ne!(with, without);
+        rows.settle();
+        rows.same(&with, &with).unwrap();
+        rows.same(&without, &with).unwrap();
+        rows.changed = None;
+        rows.settle();
+        rows.same(&with, &with).unwrap();
+        assert!(rows.same(&without, &with).is_err());
     }
 
     #[test]
