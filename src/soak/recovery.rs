@@ -5,11 +5,11 @@ use serde::Serialize;
 use super::times::Times;
 
 /// Seconds before a fault whose rate is the old one.
-const BEFORE: usize = 15;
-/// Seconds that have to be good together.
-const TOGETHER: usize = 3;
+const BEFORE: usize = 30;
+/// Seconds that are looked at together, for a low rate is not the same in each.
+const TOGETHER: usize = 5;
 /// Share of the old rate that counts as the old rate.
-const SHARE: f64 = 0.9;
+const SHARE: f64 = 0.8;
 
 /// What one second saw.
 #[derive(Clone, Debug, Default)]
@@ -131,7 +131,7 @@ mod tests {
         };
         let found = recoveries(&seconds, &[fault]);
         assert_eq!(found.len(), 1);
-        assert_eq!((found[0].silent, found[0].back_after), (5, Some(5)));
+        assert_eq!((found[0].silent, found[0].back_after), (5, Some(3)));
         assert!((found[0].rate_before - 100.0).abs() < 0.01);
     }
 
