@@ -2,7 +2,13 @@
 //!
 //! A binary of its own, since all of the process is counted. The bounds are a tenth above what was counted
 //! when they were set; whoever makes a request dearer has to raise one here, and say why.
-#![allow(clippy::unwrap_used, clippy::print_stdout, dead_code, unused_imports, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    dead_code,
+    unused_imports,
+    missing_docs
+)]
 
 use std::alloc::System;
 
@@ -49,7 +55,14 @@ fn bounds() -> [Bound; 4] {
         bound("list", "GET", "/api/v1/clients?count=none", None, 0, 0),
         bound("one", "GET", "/api/v1/clients/1", None, 0, 0),
         bound("insert", "POST", "/api/v1/clients", Some(insert), 0, 0),
-        bound("GraphQL list", "POST", "/api/v1/graphql", Some(graphql), 0, 0),
+        bound(
+            "GraphQL list",
+            "POST",
+            "/api/v1/graphql",
+            Some(graphql),
+            0,
+            0,
+        ),
     ]
 }
 
@@ -118,7 +131,9 @@ async fn ask(line: &mut TcpStream, request: &[u8], buffer: &mut [u8]) -> usize {
         let count = line.read(&mut buffer[end..]).await.unwrap();
         assert!(count > 0, "the server closed the connection");
         end += count;
-        let head = buffer[..end].windows(4).position(|four| four == b"\r\n\r\n");
+        let head = buffer[..end]
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n");
         if let (Some(head), usize::MAX) = (head, wanted) {
             let text = std::str::from_utf8(&buffer[..head]).unwrap();
             assert!(text.starts_with("HTTP/1.1 20"), "{text}");

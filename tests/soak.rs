@@ -49,7 +49,14 @@ const EVERY: u32 = 7;
 
 /// A short soak of three tenants.
 pub async fn soak(url: &str, more: &[&str]) -> Report {
-    let fixed = ["sandlot", "soak", "--url", url, "--tenants=3", "--clients=3"];
+    let fixed = [
+        "sandlot",
+        "soak",
+        "--url",
+        url,
+        "--tenants=3",
+        "--clients=3",
+    ];
     let cli = Cli::parse_from(fixed.iter().chain(more));
     let Some(Command::Soak(options)) = cli.command else {
         panic!("not the soak");
@@ -60,17 +67,29 @@ pub async fn soak(url: &str, more: &[&str]) -> Report {
 /// The same behind a proxy, with tenants that may be there already.
 async fn behind(server: &Server, file: &str, fault: Fault) -> Report {
     let address = proxy(server.client.address, fault).await;
-    let more = ["--tenants-file", file, "--seconds=3"];
+    let more = ["--tenants-file", file, "--seconds=60", "--calls=150"];
     soak(&format!("http://{address}"), &more).await
 }
 
 #[tokio::test]
 async fn a_right_server_is_green_and_is_left_as_it_was() {
     let server = Server::start().await;
-    let report = soak(&format!("http://{}", server.client.address), &["--seconds=5"]).await;
+    let report = soak(
+        &format!("http://{}", server.client.address),
+        &["--seconds=90", "--calls=400"],
+    )
+    .await;
     assert!(report.holds(), "{}", report.text());
     assert!(report.refused.is_empty() && report.unanswered.is_empty());
-    for call in ["create", "create, sent twice", "change", "delete", "list", "one", "sql"] {
+    for call in [
+        "create",
+        "create, sent twice",
+        "change",
+        "delete",
+        "list",
+        "one",
+        "sql",
+    ] {
         assert!(report.calls.contains_key(call), "{call}: {}", report.text());
     }
     assert!(report.rows > 0 && report.repeated > 0, "{}", report.text());

@@ -53,7 +53,14 @@ fn parts(bench: &mut Criterion) {
     }
 
     let keys = Keys::new(&[7; 32]);
-    let said = claims(&Who::Account { id: 7 }, None, Use::Access, "family", "name", Utc::now());
+    let said = claims(
+        &Who::Account { id: 7 },
+        None,
+        Use::Access,
+        "family",
+        "name",
+        Utc::now(),
+    );
     let token = keys.sign(&said).unwrap();
     bench.bench_function("jwt/read", |bench| {
         bench.iter(|| keys.read(black_box(&token), Use::Access).unwrap());
@@ -87,7 +94,9 @@ fn parts(bench: &mut Criterion) {
 fn read(call: &Call<'_>) -> Request {
     let target = parse::path(call.path).unwrap();
     let parameters = parameters(call.query).unwrap();
-    parse::request(call.method, &target, &parameters, call).unwrap().0
+    parse::request(call.method, &target, &parameters, call)
+        .unwrap()
+        .0
 }
 
 fn call<'a>(method: &'a str, path: &'a str, query: &'a str, body: &'a [u8]) -> Call<'a> {

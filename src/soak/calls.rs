@@ -151,7 +151,9 @@ impl Worker {
 
     async fn create(&mut self, name: &'static str, by: By, tenant: &mut Tenant) -> Outcomes {
         let (call, row) = self.new_row(tenant);
-        let done = self.ask(tenant, name, by, &call, Wanted::Status(201)).await?;
+        let done = self
+            .ask(tenant, name, by, &call, Wanted::Status(201))
+            .await?;
         let id = tenant.rows.add(&done.body["data"], row)?;
         located(&done.location, id)
     }
@@ -161,7 +163,9 @@ impl Worker {
         let rows: Vec<Row> = (0..count).map(|_| self.row(tenant)).collect();
         let body = rows.iter().map(|row| sent(&tenant.rows, row)).collect();
         let call = write(Method::POST, format!("/api/v1/{TABLE}"), Some(body), tenant);
-        let done = self.ask(tenant, name, by, &call, Wanted::Status(201)).await?;
+        let done = self
+            .ask(tenant, name, by, &call, Wanted::Status(201))
+            .await?;
         let answered = done.body["data"].as_array().map_or(&[][..], Vec::as_slice);
         if answered.len() != rows.len() {
             let counts = format!("{} rows for {}", answered.len(), rows.len());
@@ -190,7 +194,9 @@ impl Worker {
                 Outcome::Wait(_) | Outcome::AtWork | Outcome::Expired => {}
             }
         }
-        let done = self.ask(tenant, name, by, &call, Wanted::Status(201)).await?;
+        let done = self
+            .ask(tenant, name, by, &call, Wanted::Status(201))
+            .await?;
         if bodies.iter().any(|body| *body != done.body) {
             let what = format!("one key, several answers: {bodies:?} and {}", done.body);
             return Err(Failure::Wrong(what));
@@ -212,7 +218,9 @@ impl Worker {
         });
         let path = "/api/v1/graphql".to_owned();
         let call = write(Method::POST, path, Some(body), tenant);
-        let done = self.ask(tenant, name, by, &call, Wanted::Status(200)).await?;
+        let done = self
+            .ask(tenant, name, by, &call, Wanted::Status(200))
+            .await?;
         tenant.rows.add(&done.body["data"]["createSoakRow"], row)?;
         Ok(())
     }
@@ -230,7 +238,9 @@ impl Worker {
             Method::PUT
         };
         let call = write(method, format!("/api/v1/{TABLE}/{id}"), Some(body), tenant);
-        let done = self.ask(tenant, name, by, &call, Wanted::Status(200)).await?;
+        let done = self
+            .ask(tenant, name, by, &call, Wanted::Status(200))
+            .await?;
         let shown = tenant.rows.shown(id, &row);
         tenant.rows.same(&done.body["data"], &shown)?;
         tenant.rows.put(id, row);
@@ -241,8 +251,15 @@ impl Worker {
         let Some((id, row)) = self.known(tenant) else {
             return Ok(());
         };
-        let call = write(Method::DELETE, format!("/api/v1/{TABLE}/{id}"), None, tenant);
-        let done = self.ask(tenant, name, by, &call, Wanted::Status(200)).await?;
+        let call = write(
+            Method::DELETE,
+            format!("/api/v1/{TABLE}/{id}"),
+            None,
+            tenant,
+        );
+        let done = self
+            .ask(tenant, name, by, &call, Wanted::Status(200))
+            .await?;
         let was = tenant.rows.shown(id, &row);
         tenant.rows.same(&done.body["data"], &was)?;
         tenant.rows.remove(id);
@@ -252,10 +269,17 @@ impl Worker {
     async fn list(&mut self, name: &'static str, by: By, tenant: &mut Tenant) -> Outcomes {
         let count = tenant.rows.len();
         let page = self.rng.random_range(0..=count / PER_PAGE);
-        let path = format!("/api/v1/{TABLE}?sort=id&per_page={PER_PAGE}&page={}", page + 1);
+        let path = format!(
+            "/api/v1/{TABLE}?sort=id&per_page={PER_PAGE}&page={}",
+            page + 1
+        );
         let body = self.read(name, by, tenant, &Call::get(path)).await?;
         let rows = tenant.rows.list(|_| true);
-        let rows: Vec<Value> = rows.into_iter().skip(page * PER_PAGE).take(PER_PAGE).collect();
+        let rows: Vec<Value> = rows
+            .into_iter()
+            .skip(page * PER_PAGE)
+            .take(PER_PAGE)
+            .collect();
         tenant.rows.same(&body["data"], &json!(rows))?;
         tenant.rows.same(&body["meta"]["total"], &json!(count))?;
         Ok(())
@@ -331,9 +355,15 @@ impl Worker {
                 Kind::ValidationFailed,
             ),
             1 => (Call::post(&table, row(json!(-1))), Kind::CreationFailed),
-            2 => (Call::get(format!("{table}?no_such=1")), Kind::InvalidParameter),
+            2 => (
+                Call::get(format!("{table}?no_such=1")),
+                Kind::InvalidParameter,
+            ),
             3 => (Call::get("/api/v1/no_such_table"), Kind::NotFound),
-            4 => (Call::new(Method::DELETE, &table, None), Kind::MethodNotAllowed),
+            4 => (
+                Call::new(Method::DELETE, &table, None),
+                Kind::MethodNotAllowed,
+            ),
             5 => {
                 let call = Call::get(&table).with("authorization", "Bearer dba_0");
                 let wanted = Wanted::Problem(Kind::InvalidToken);
@@ -362,7 +392,9 @@ impl Worker {
         tenant.rows.same(&body["schema"], &json!(tenant.schema))?;
         let call = Call::get("/api/auth/me");
         let body = self.read(name, By::Session, tenant, &call).await?;
-        tenant.rows.same(&body["email"], &json!(tenant.access.email))?;
+        tenant
+            .rows
+            .same(&body["email"], &json!(tenant.access.email))?;
         tenant.rows.same(&body["schema"], &json!(tenant.schema))?;
         Ok(())
     }
@@ -376,7 +408,8 @@ impl Worker {
         };
         let body = json!({ "query": change });
         let call = write(Method::POST, "/api/v1/sql".to_owned(), Some(body), tenant);
-        self.ask(tenant, name, by, &call, Wanted::Status(200)).await?;
+        self.ask(tenant, name, by, &call, Wanted::Status(200))
+            .await?;
         tenant.rows.change_extra();
         Ok(())
     }
@@ -388,7 +421,9 @@ impl Worker {
         tenant: &mut Tenant,
         call: &Call,
     ) -> Result<Value, Failure> {
-        let done = self.ask(tenant, name, by, call, Wanted::Status(200)).await?;
+        let done = self
+            .ask(tenant, name, by, call, Wanted::Status(200))
+            .await?;
         Ok(done.body)
     }
 

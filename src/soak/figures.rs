@@ -89,6 +89,16 @@ impl Figures {
         seen.repeated += u64::from(repeated);
     }
 
+    /// Good answers until now.
+    pub fn so_far(&self) -> u64 {
+        self.seen
+            .lock()
+            .times
+            .values()
+            .map(|times| times.count)
+            .sum()
+    }
+
     pub fn refused(&self, slug: &'static str) {
         let mut seen = self.seen.lock();
         self.count(&mut seen, |second| second.refused += 1);
@@ -103,7 +113,9 @@ impl Figures {
 
     pub fn wrong(&self, tenant: &str, call: &'static str, what: String) {
         let second = self.began.elapsed().as_secs();
-        super::news(&format!("WRONG after {second} s: {call} as {tenant}: {what}"));
+        super::news(&format!(
+            "WRONG after {second} s: {call} as {tenant}: {what}"
+        ));
         let mut seen = self.seen.lock();
         seen.wrong += 1;
         if seen.first_wrong.len() < KEPT {

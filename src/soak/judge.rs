@@ -116,7 +116,10 @@ mod tests {
 
     fn answer(status: u16, kind: &'static str, body: &Value) -> Answer {
         let mut headers = HeaderMap::new();
-        headers.insert("content-type", hyper::header::HeaderValue::from_static(kind));
+        headers.insert(
+            "content-type",
+            hyper::header::HeaderValue::from_static(kind),
+        );
         headers.insert("x-request-id", hyper::header::HeaderValue::from_static("1"));
         Answer {
             status,

@@ -80,7 +80,13 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
             .map(|number| {
                 let seed = options.seed.wrapping_mul(1_000_003) + u64::from(number);
                 let figures = Arc::clone(figures);
-                Worker::new(Arc::clone(&server), figures, &tenants, seed, stopped.clone())
+                Worker::new(
+                    Arc::clone(&server),
+                    figures,
+                    &tenants,
+                    seed,
+                    stopped.clone(),
+                )
             })
             .collect()
     };
@@ -98,7 +104,7 @@ pub async fn run(options: &Options) -> anyhow::Result<Report> {
         tokio::spawn(tell(Arc::clone(&figures))),
     ];
     let calls = together(workers(&figures), async |worker| {
-        worker.call_until(end, pause).await;
+        worker.call_until(end, pause, options.calls).await;
         Ok(())
     });
     tokio::pin!(calls);

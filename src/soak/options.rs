@@ -22,6 +22,9 @@ pub struct Options {
     /// Calls a second at most, all clients together; 0 for as many as the server answers
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub rate: u32,
+    /// Good answers after which it ends before that; 0 for no such end
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub calls: u64,
     /// Number that the order and the values of the calls follow from
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,

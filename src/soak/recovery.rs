@@ -56,8 +56,12 @@ pub fn recoveries(seconds: &[Second], marked: &[Fault]) -> Vec<Recovery> {
     if marked.is_empty() {
         return guessed(seconds);
     }
-    let ended = marked.iter().filter_map(|fault| Some((fault.from, fault.to?)));
-    ended.map(|(from, to)| recovery(seconds, from, to)).collect()
+    let ended = marked
+        .iter()
+        .filter_map(|fault| Some((fault.from, fault.to?)));
+    ended
+        .map(|(from, to)| recovery(seconds, from, to))
+        .collect()
 }
 
 fn guessed(seconds: &[Second]) -> Vec<Recovery> {
@@ -83,7 +87,10 @@ fn recovery(seconds: &[Second], from: usize, to: usize) -> Recovery {
         rate(part) >= SHARE * rate_before && part.iter().all(|second| second.unanswered == 0)
     };
     let after = &seconds[to.min(seconds.len())..];
-    let during = seconds.iter().skip(from).skip_while(|second| second.good > 0);
+    let during = seconds
+        .iter()
+        .skip(from)
+        .skip_while(|second| second.good > 0);
     Recovery {
         from,
         to,

@@ -57,7 +57,10 @@ mod tests {
         }
         let near = |share: f64, wanted: f64| {
             let found = times.within(share);
-            assert!(found >= wanted * 0.999 && found <= wanted * 1.051, "{found}");
+            assert!(
+                found >= wanted * 0.999 && found <= wanted * 1.051,
+                "{found}"
+            );
         };
         near(0.5, 50.0);
         near(0.99, 99.0);

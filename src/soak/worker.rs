@@ -111,10 +111,12 @@ impl Worker {
     }
 
     /// Calls as one tenant after the other until the time is over.
-    pub async fn call_until(&mut self, end: Instant, pause: Duration) {
+    pub async fn call_until(&mut self, end: Instant, pause: Duration, calls: u64) {
         let tenants = Arc::clone(&self.tenants);
         let mut next = Instant::now() + pause.mul_f64(self.rng.random());
-        while Instant::now() < end && self.stop.borrow().is_none() {
+        let figures = Arc::clone(&self.figures);
+        let enough = || calls > 0 && figures.so_far() >= calls;
+        while Instant::now() < end && self.stop.borrow().is_none() && !enough() {
             if !pause.is_zero() {
                 tokio::time::sleep_until(next.min(end)).await;
                 // What was missed is not made up for: the rate is a bound, before and after a fault.
@@ -145,7 +147,13 @@ impl Worker {
         let tenants = Arc::clone(&self.tenants);
         while let Some(mut tenant) = tenants.next().await {
             let call = Call::new(hyper::Method::DELETE, "/api/tenant", None);
-            let asked = self.ask(&mut tenant, "remove", By::Session, &call, Wanted::Status(200));
+            let asked = self.ask(
+                &mut tenant,
+                "remove",
+                By::Session,
+                &call,
+                Wanted::Status(200),
+            );
             let _ = asked.await;
         }
     }
@@ -225,9 +233,11 @@ impl Worker {
                 Outcome::Wait(PAUSE)
             }
             (Verdict::Wrong(what), _) => Outcome::Wrong(what),
-            (Verdict::Good(body), _) => {
-                Outcome::Wrong(format!("status {}: {}", answer.status, super::rows::short(&body)))
-            }
+            (Verdict::Good(body), _) => Outcome::Wrong(format!(
+                "status {}: {}",
+                answer.status,
+                super::rows::short(&body)
+            )),
             (Verdict::Refused(kind, body), _) => match kind {
                 Kind::TooManyRequests
                 | Kind::ServiceUnavailable

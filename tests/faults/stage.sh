@@ -37,8 +37,8 @@ start_server() {
         --sign-in-rate 1000000 --register-rate 1000000 --log-format text "${arguments[@]}" \
         >"$folder/out" 2>>"$folder/server.log" &
     process=$!
-    for _ in $(seq 1200); do
-        grep -q '^listening on ' "$folder/out" && break
+    # However long it takes: recovery after many sign-ups can be minutes on a slow disk.
+    until grep -q '^listening on ' "$folder/out"; do
         kill -0 "$process" 2>/dev/null || { tail -5 "$folder/server.log"; exit 1; }
         sleep 0.1
     done
@@ -89,7 +89,11 @@ judge() {
 end_stage() {
     local status=$?
     set +e
-    kill "$load" 2>/dev/null
+    # Where a fault could not be done, what was seen until then is said all the same.
+    if kill -INT "$load" 2>/dev/null; then
+        wait "$load"
+        jq -c '{seconds, good, wrong, undecided, rows, refused, unanswered}' "$folder/soak.json"
+    fi
     kill "$process" 2>/dev/null
     wait "$process" 2>/dev/null
     for command in "${undo[@]}"; do eval "$command"; done
