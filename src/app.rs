@@ -10,7 +10,7 @@ use chrono::{TimeDelta, Utc};
 use migration::MigratorTrait as _;
 use poem::{
     Endpoint, EndpointExt as _, Request, Response, Route,
-    endpoint::{DynEndpoint, ToDynEndpoint},
+    endpoint::{BoxEndpoint, DynEndpoint, ToDynEndpoint},
     get, handler,
     http::header,
     web::Data,
@@ -277,7 +277,8 @@ impl Endpoint for Routes {
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         if Panel::has(request.original_uri().path()) {
-            self.panel.call(request).await
+            // Boxed, or every call would carry the room that a page's future takes.
+            Box::pin(self.panel.call(request)).await
         } else {
             self.api.call(request).await
         }
@@ -286,8 +287,10 @@ impl Endpoint for Routes {
 
 /// All routes.
 pub fn routes(app: &Arc<App>, public_url: &str, document: &serde_json::Value) -> Routes {
-    let api: Arc<dyn DynEndpoint<Output = Response>> =
-        Arc::new(ToDynEndpoint(api(app, public_url, document)));
+    let api: Arc<dyn DynEndpoint<Output = Response>> = Arc::new(ToDynEndpoint(Api {
+        data: data(app, public_url).boxed(),
+        others: others(app, public_url, document).boxed(),
+    }));
     Routes {
         panel: Panel::new(
             Arc::clone(&api),
@@ -299,12 +302,32 @@ pub fn routes(app: &Arc<App>, public_url: &str, document: &serde_json::Value) ->
     }
 }
 
-/// All routes but the panel's.
-fn api(
-    app: &Arc<App>,
-    public_url: &str,
-    document: &serde_json::Value,
-) -> impl Endpoint<Output = Response> + 'static {
+/// All routes but the panel's, in two parts: what is asked most goes through few hands.
+struct Api {
+    data: BoxEndpoint<'static, Response>,
+    others: BoxEndpoint<'static, Response>,
+}
+
+impl Endpoint for Api {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        let path = request.original_uri().path();
+        match is_within(path, rest::BASE) || is_within(path, Embed::PATH) {
+            true => self.data.call(request).await,
+            false => self.others.call(request).await,
+        }
+    }
+}
+
+/// Whether a path is `base` or below it.
+fn is_within(path: &str, base: &str) -> bool {
+    let rest = path.strip_prefix(base);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The surfaces over the data.
+fn data(app: &Arc<App>, public_url: &str) -> impl Endpoint<Output = Response> + 'static {
     let exports = Exports::all(public_url, &beside_exports(app));
     let routes = exports
         .into_iter()
@@ -312,6 +335,25 @@ fn api(
             routes.at(path, export)
         });
     routes
+        .at(sql::PATH, sql::Sql)
+        .at(tokens::PATH, Test)
+        .nest_no_strip(reports::PATH, Reports)
+        .at(graphql::PATH, Graphql::new(public_url))
+        .nest_no_strip(rest::BASE, rest::Rest)
+        .nest_no_strip(Embed::PATH, Embed)
+        .data(Arc::clone(&app.auth))
+        .data(Arc::clone(&app.spine))
+        .data(Records::new(app.db.clone()))
+        .map_to_response()
+}
+
+/// The platform's own calls, and plain pages.
+fn others(
+    app: &Arc<App>,
+    public_url: &str,
+    document: &serde_json::Value,
+) -> impl Endpoint<Output = Response> + 'static {
+    Route::new()
         .at("/", get(front::landing))
         .at("/docs/instructions", get(front::instructions))
         .at("/healthz", get(health::healthz))
@@ -323,12 +365,6 @@ fn api(
         .at(swagger::STYLE, get(swagger::style))
         .at("/api_docs/problems.md", get(problems::plain))
         .at("/openapi.json", get(openapi.data(document.to_string())))
-        .at(sql::PATH, sql::Sql)
-        .at(tokens::PATH, Test)
-        .nest_no_strip(reports::PATH, Reports)
-        .at(graphql::PATH, Graphql::new(public_url))
-        .nest_no_strip(rest::BASE, rest::Rest)
-        .nest_no_strip(Embed::PATH, Embed)
         .nest("/api", service())
         .data(Arc::clone(&app.health))
         .data(app.directory.clone())

@@ -1,7 +1,7 @@
 //! Starting everything, serving, and stopping in order.
 
 use std::{
-    io::{Write as _, stdout},
+    io::{Write as _, stderr, stdout},
     sync::Arc,
     time::Duration,
 };
@@ -202,7 +202,8 @@ fn stop_signals() -> anyhow::Result<watch::Receiver<bool>> {
                 _ = interrupt.recv() => {}
             }
             if told.send_replace(true) {
-                tracing::warn!("asked to stop again: stopping at once");
+                // Not by the log, whose lines wait for a moment.
+                let _ = writeln!(stderr(), "asked to stop again: stopping at once");
                 std::process::exit(1);
             }
             tracing::info!("stopping");

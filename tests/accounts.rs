@@ -119,6 +119,33 @@ async fn parallel_registrations_of_one_address_share_an_account() {
 }
 
 #[tokio::test]
+async fn a_copy_that_cannot_be_made_is_an_error_and_can_be_tried_again() {
+    let server = Server::start_with(&["--spares=0"]).await;
+    let superuser = server.superuser().await;
+    let trap = "create schema traps;
+                create function traps.trap() returns event_trigger language plpgsql
+                    as $$ begin raise exception 'trapped'; end $$;
+                create event trigger trap on ddl_command_start when tag in ('CREATE TABLE')
+                    execute function traps.trap()";
+    superuser.batch_execute(trap).await.unwrap();
+    let body = json!({"email": "late@mail.example", "password": PASSWORD});
+    let answer = server.client.post("/api/register", &body).await;
+    let problem = answer.problem(500, "internal-error");
+    assert!(problem["detail"].as_str().unwrap().contains("again"));
+    let platform = server.platform_superuser().await;
+    let left = platform.query("select id from tenants", &[]).await.unwrap();
+    assert!(left.is_empty(), "{} records", left.len());
+    superuser
+        .batch_execute("drop event trigger trap")
+        .await
+        .unwrap();
+    let again = server.client.post("/api/register", &body).await.expect(201);
+    let again = again.json();
+    let key = again["tenant"]["api_key"].as_str().unwrap();
+    server.client.with("Api-Key", key).until_ready().await;
+}
+
+#[tokio::test]
 async fn a_deleted_tenant_is_gone_without_trace() {
     let server = Server::start().await;
     let tenant = server.tenant("gone").await;
@@ -126,7 +153,9 @@ async fn a_deleted_tenant_is_gone_without_trace() {
     let before = server.content(&kept.schema).await;
     let superuser = server.superuser().await;
     let role = server.role(&tenant).await;
-    tenant.admin.delete("/api/tenant").await.expect(200);
+    let answer = tenant.admin.delete("/api/tenant").await.expect(200).json();
+    assert_eq!(answer["status"], "deleted");
+    assert_eq!(answer["schema"], tenant.schema.as_str());
     tenant
         .keyed
         .get("/api/tenant")

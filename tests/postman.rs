@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::Server;
+use crate::{harness::Server, tokens::make};
 
 #[tokio::test]
 async fn the_postman_collection_has_what_its_readers_look_for() {
@@ -74,4 +74,39 @@ async fn the_postman_collection_has_what_its_readers_look_for() {
         queries,
         ["Ping", "Types", "List tasks", "Create by createTask"]
     );
+}
+
+#[tokio::test]
+async fn every_example_makes_a_row_that_can_be_changed_and_taken_away() {
+    let server = Server::start().await;
+    let tenant = server.tenant("examples").await;
+    let scopes = json!({"scopes": ["tables", "views", "graphql", "write"]});
+    let token = make(&tenant, scopes).await.client;
+    let collection = token.read("/api/v1/postman.json").await;
+    let mut made = 0;
+    for folder in collection["item"][0]["item"].as_array().unwrap() {
+        let request = |name: &str| {
+            let items = folder["item"].as_array().unwrap().iter();
+            let mut found = items.filter(|item| item["name"] == name);
+            found.next().map(|item| item["request"].clone())
+        };
+        let body = |request: &Value| -> Value {
+            serde_json::from_str(request["body"]["raw"].as_str().unwrap()).unwrap()
+        };
+        let path = format!("/api/v1/{}", folder["name"].as_str().unwrap());
+        let Some(create) = request("Create") else {
+            continue;
+        };
+        let answer = token.post(&path, &body(&create)).await.expect(201);
+        let row = answer.header("location").to_owned();
+        let change = body(&request("Replace").unwrap());
+        token.put(&row, &change).await.expect(200);
+        token
+            .patch(&row, &body(&request("Update").unwrap()))
+            .await
+            .expect(200);
+        token.delete(&row).await.expect(200);
+        made += 1;
+    }
+    assert!(made > 20, "{made}");
 }

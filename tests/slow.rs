@@ -53,6 +53,27 @@ async fn whoever_sends_too_slowly_is_cut_off() {
 }
 
 #[tokio::test]
+async fn whoever_sends_too_much_before_reading_gets_to_read_why() {
+    let server = Server::start().await;
+    let long = "x".repeat(1_000_000);
+    let chunk = format!("{:x}\r\n{long}\r\n0\r\n\r\n", long.len());
+    for (header, body) in [
+        (format!("Content-Length: {}", long.len()), &long),
+        ("Transfer-Encoding: chunked".to_owned(), &chunk),
+    ] {
+        let mut stream = TcpStream::connect(server.client.address).await.unwrap();
+        let head = format!("POST /api/register HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        for part in body.as_bytes().chunks(50_000) {
+            stream.write_all(part).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        let answer = rest(&mut stream).await;
+        assert!(answer.starts_with(b"HTTP/1.1 413"), "{header}");
+    }
+}
+
+#[tokio::test]
 async fn whoever_does_not_take_answers_is_cut_off() {
     let server = Server::start_with(&["--write-timeout=1"]).await;
     let whole = server

@@ -161,7 +161,10 @@ impl Audit {
                 if got.is_err() {
                     continue;
                 }
-                sleep(LINGER).await;
+                // A whole batch has nothing to wait for.
+                if batch.len() < BATCH {
+                    sleep(LINGER).await;
+                }
             }
             fill(receiver, batch);
             match self.write(batch).await {

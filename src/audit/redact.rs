@@ -4,6 +4,9 @@
 /// Longest path or query that is kept.
 const LONGEST: usize = 2000;
 
+/// Bytes of the shortest text that may be a token.
+const SHORTEST: usize = 16;
+
 /// What stands for what was there.
 const GONE: &str = "[redacted]";
 
@@ -55,6 +58,10 @@ fn kept_value(value: &str) -> &str {
 }
 
 fn kept(text: &str) -> &str {
+    // All that are looked for are longer.
+    if text.len() < SHORTEST {
+        return text;
+    }
     match is_token(&decode(text)) {
         true => GONE,
         false => text,

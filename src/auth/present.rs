@@ -14,7 +14,10 @@ use poem::{
 
 use crate::{
     directory::tenant,
-    edge::{Sent, headers::client_address, visit::Visit},
+    edge::{
+        headers::client_address,
+        visit::{Arrival, Visit},
+    },
     problem::{Kind, Problem},
 };
 
@@ -98,10 +101,10 @@ impl Auth {
             }
         };
         Ok(Caller {
-            who: claims.sub,
+            who: claims.sub.clone(),
             place,
             role,
-            family: claims.fam,
+            family: claims.fam.clone(),
             token: None,
             signature: None,
         })
@@ -154,7 +157,7 @@ impl Auth {
                     method: request.method().as_str(),
                     path: uri.path(),
                     query: uri.query().unwrap_or_default(),
-                    body: Sent::of(request)?,
+                    body: &Arrival::of(request)?.sent,
                 };
                 let headers = request.headers();
                 Some(signature::check(headers, signed, secret, now.timestamp())?)

@@ -4,7 +4,12 @@ use super::sql::{Shown, Statement};
 use super::writer::{Writer, string};
 use postgres_types::{FromSql, Type};
 use std::error::Error as StdError;
+use std::ops::Range;
 use tokio_postgres::Row;
+
+/// Rows and bytes of a value that room is made for at the beginning: most answers fit.
+const FORESEEN: u64 = 25;
+const ROOM: usize = 24;
 
 /// What rows are written as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,6 +36,7 @@ pub struct Written {
 /// How the rows of one statement are written.
 pub struct Layout {
     members: Vec<Member>,
+    leads: Vec<u8>,
     format: Format,
     counted: Option<usize>,
     most: u64,
@@ -38,8 +44,9 @@ pub struct Layout {
 }
 
 struct Member {
-    /// What goes before the value: `{"id":` or `,"name":`; for CSV a comma or nothing.
-    lead: Option<Vec<u8>>,
+    /// Where in the leads stands what goes before the value: `{"id":` or `,"name":`; for CSV a
+    /// comma or nothing.
+    lead: Option<Range<usize>>,
     writer: Writer,
     source: Source,
 }
@@ -67,6 +74,7 @@ impl Layout {
     pub fn new(statement: &Statement, format: Format) -> Self {
         let mut members = Vec::with_capacity(statement.columns.len());
         let mut heading = Vec::new();
+        let mut leads = Vec::with_capacity(statement.columns.len() * 16);
         let (mut shown, mut position) = (0, 0);
         for column in &statement.columns {
             let source = match &column.constant {
@@ -78,20 +86,21 @@ impl Layout {
             };
             let lead = column.key.as_ref().map(|key| {
                 shown += 1;
+                let start = leads.len();
                 match format {
                     Format::Json => {
-                        let mut lead = vec![if shown == 1 { b'{' } else { b',' }];
-                        string(&mut lead, key.as_bytes());
-                        lead.push(b':');
-                        lead
+                        leads.push(if shown == 1 { b'{' } else { b',' });
+                        string(&mut leads, key.as_bytes());
+                        leads.push(b':');
                     }
                     Format::Csv => {
                         let comma: &[u8] = if shown == 1 { b"" } else { b"," };
                         heading.extend_from_slice(comma);
                         csv_field(&mut heading, key.as_bytes());
-                        comma.to_vec()
+                        leads.extend_from_slice(comma);
                     }
                 }
+                start..leads.len()
             });
             members.push(Member {
                 lead,
@@ -102,6 +111,7 @@ impl Layout {
         heading.extend_from_slice(b"\r\n");
         Self {
             members,
+            leads,
             format,
             most: statement.most.map_or(u64::MAX, u64::from),
             counted: statement.counted.then_some(position),
@@ -112,9 +122,16 @@ impl Layout {
     /// Nothing written yet; for CSV the line of names.
     pub fn start(&self) -> Written {
         Written {
-            body: match self.format {
-                Format::Json => Vec::new(),
-                Format::Csv => self.heading.clone(),
+            body: {
+                let rows = match self.most {
+                    u64::MAX => 1,
+                    most => most.min(FORESEEN) as usize,
+                };
+                let mut body = Vec::with_capacity(rows * self.members.len() * ROOM);
+                if self.format == Format::Csv {
+                    body.extend_from_slice(&self.heading);
+                }
+                body
             },
             rows: 0,
             more: false,
@@ -137,7 +154,7 @@ impl Layout {
                 let start = out.len();
                 for member in self.members.iter() {
                     let Some(lead) = &member.lead else { continue };
-                    out.extend_from_slice(lead);
+                    out.extend_from_slice(&self.leads[lead.clone()]);
                     member.value(out, &row)?;
                 }
                 if out.len() == start {
@@ -149,7 +166,7 @@ impl Layout {
                 let mut cell = Vec::new();
                 for member in &self.members {
                     let Some(lead) = &member.lead else { continue };
-                    out.extend_from_slice(lead);
+                    out.extend_from_slice(&self.leads[lead.clone()]);
                     cell.clear();
                     member.value(&mut cell, &row)?;
                     match cell.as_slice() {

@@ -20,7 +20,7 @@ pub fn part<T: Send + Sync + 'static>(request: &Request) -> Result<&T, Problem> 
 
 /// The address of the client that a request comes from, trusted proxies looked through.
 pub fn client_address(request: &Request) -> Option<IpAddr> {
-    request.data::<Visit>().map(Visit::address)
+    Visit::of(request).ok().map(Visit::address)
 }
 
 /// A header's text, the first one where it comes several times.

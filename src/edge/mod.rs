@@ -16,7 +16,7 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::{body::Incoming, http::request::Parts};
 use poem::{
     Body, Endpoint, Request, RequestParts, Response,
-    http::{HeaderMap, HeaderValue, Method, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header},
     web::{LocalAddr, RemoteAddr},
 };
 use tokio::time::{Instant, timeout};
@@ -42,7 +42,7 @@ pub mod visit;
 
 use metrics::Metrics;
 use request_id::RequestId;
-use visit::Visit;
+use visit::{Arrival, Visit};
 
 /// What the edge allows.
 #[derive(Clone, Debug)]
@@ -71,6 +71,9 @@ pub struct Door {
     pub audit: Arc<Audit>,
 }
 
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
 /// What the audit log is about; pages, probes and documents are not.
 const AUDITED: [&str; 2] = ["/api/", "/embed/"];
 
@@ -86,25 +89,6 @@ pub struct Edge<E> {
     renderer: render::Renderer,
     metrics: Arc<Metrics>,
     refusals: refusals::Refusals,
-}
-
-/// The body as it was sent, beside the request: for what looks at it before a surface takes it.
-#[derive(Clone)]
-pub struct Sent(Bytes);
-
-impl Sent {
-    /// The bytes of a request that one part of the server makes of another.
-    pub fn new(body: Bytes) -> Self {
-        Self(body)
-    }
-
-    /// The bytes of a request's body.
-    ///
-    /// # Errors
-    /// `unauthorized` if they are not there, which is a fault of the server.
-    pub fn of(request: &Request) -> Result<&[u8], Problem> {
-        headers::part::<Self>(request).map(|sent| &sent.0[..])
-    }
 }
 
 /// Who is on the other side of a socket, and which of our addresses they reached.
@@ -153,18 +137,24 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
         let visit = Visit::new(Arc::clone(&self.door.rates), origin.address);
         let asked = Asked {
             method: parts.method.clone(),
-            path: parts.uri.path().to_owned(),
-            query: parts.uri.query().map(str::to_owned),
+            uri: parts.uri.clone(),
             origin: parts.headers.get(header::ORIGIN).cloned(),
         };
 
         let outcome = match self.enter(&parts, origin.secure, &visit).await {
             Ok(Entry::Answered(response)) => Ok(response),
-            Ok(Entry::In) => match read(body, &self.limits).await {
-                Read::Whole(body) => self.route(parts, body, peer, &id, &visit).await,
+            Ok(Entry::In) => match read(&parts, body, &self.limits).await {
+                Read::Whole(body) => {
+                    let arrival = Arrival {
+                        visit: visit.clone(),
+                        id: id.clone(),
+                        sent: body,
+                    };
+                    self.route(parts, peer, arrival).await
+                }
                 Read::Refused(problem) => Err(problem.into()),
                 Read::TooSlow => {
-                    let Asked { method, path, .. } = asked;
+                    let (method, path) = (&asked.method, asked.uri.path());
                     tracing::info!(target: "access", %id, %method, path, "closed: the body came too slowly");
                     return None;
                 }
@@ -177,7 +167,9 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
         }
         let mut response = match outcome {
             Ok(response) => response,
-            Err(error) => self.renderer.render(error, &asked.method, &asked.path, &id),
+            Err(error) => self
+                .renderer
+                .render(error, &asked.method, asked.uri.path(), &id),
         };
         self.finish(&mut response, &asked, &drawn, origin.secure, &id);
         self.note(&response, &asked, (&visit, &drawn), started.elapsed(), &id);
@@ -214,14 +206,8 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
         Ok(Entry::In)
     }
 
-    async fn route(
-        &self,
-        parts: Parts,
-        body: Bytes,
-        peer: Peer,
-        id: &RequestId,
-        visit: &Visit,
-    ) -> poem::Result<Response> {
+    async fn route(&self, parts: Parts, peer: Peer, arrival: Arrival) -> poem::Result<Response> {
+        let body = arrival.sent.clone();
         check_media_type(&parts, &body)?;
         let parts = RequestParts::from((
             parts,
@@ -229,11 +215,8 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
             peer.remote,
             poem::http::uri::Scheme::HTTP,
         ));
-        let sent = Sent(body.clone());
         let mut request = Request::from_parts(parts, Body::from_bytes(body));
-        request.set_data(sent);
-        request.set_data(id.clone());
-        request.set_data(visit.clone());
+        request.set_data(arrival);
         // The statement's own watchdog ends sooner; this catches what is stuck elsewhere.
         let answer = AssertUnwindSafe(self.routes.call(request)).catch_unwind();
         match timeout(self.limits.request_time + Duration::from_secs(3), answer).await {
@@ -254,15 +237,15 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
     ) {
         self.door
             .cors
-            .finish(&asked.path, asked.origin.as_ref(), response);
+            .finish(asked.uri.path(), asked.origin.as_ref(), response);
         let headers = response.headers_mut();
-        headers.insert("x-request-id", id.header());
+        headers.insert(request_id::NAME, id.header());
         if !drawn.is_empty() {
             for (name, value) in [
-                ("ratelimit-policy", limits::headers::policies(drawn)),
-                ("ratelimit", limits::headers::limits(drawn)),
+                (RATE_LIMIT_POLICY, limits::headers::policies(drawn)),
+                (RATE_LIMIT, limits::headers::limits(drawn)),
             ] {
-                if let Ok(value) = HeaderValue::from_str(&value) {
+                if let Ok(value) = HeaderValue::try_from(value) {
                     headers.insert(name, value);
                 }
             }
@@ -279,7 +262,7 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
         elapsed: Duration,
         id: &RequestId,
     ) {
-        let Asked { method, path, .. } = asked;
+        let (method, path) = (&asked.method, asked.uri.path());
         let status = response.status().as_u16();
         self.metrics.answered(method, status, elapsed);
         let refused = drawn.iter().find(|drawn| !drawn.granted);
@@ -297,7 +280,7 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
         let audit = &self.door.audit;
         let is_call = AUDITED.iter().any(|audited| path.starts_with(audited));
         if is_call && audit.is_on() && *method != Method::OPTIONS {
-            let query = asked.query.as_deref();
+            let query = asked.uri.query();
             audit.record(visit.entry(method, path, query, status, elapsed, id.to_string()));
         }
     }
@@ -306,8 +289,7 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
 /// What is kept of a request's header for the end.
 struct Asked {
     method: Method,
-    path: String,
-    query: Option<String>,
+    uri: Uri,
     origin: Option<HeaderValue>,
 }
 
@@ -343,13 +325,6 @@ fn check(parts: &Parts, limits: &Limits) -> Result<(), Problem> {
             limits.query
         )));
     }
-    let announced = parts
-        .headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > limits.body as u64) {
-        return Err(too_large(limits));
-    }
     Ok(())
 }
 
@@ -359,10 +334,25 @@ enum Read {
     TooSlow,
 }
 
-async fn read(body: Incoming, limits: &Limits) -> Read {
-    match timeout(limits.body_time, Limited::new(body, limits.body).collect()).await {
+async fn read(parts: &Parts, mut body: Incoming, limits: &Limits) -> Read {
+    let announced = parts
+        .headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let most = limits.body as u64;
+    if let Some(length) = announced.filter(|length| *length > most) {
+        // Who waits for a word before sending the body gets this one.
+        let sends = !parts.headers.contains_key(header::EXPECT);
+        if sends && length <= most + DRAINED as u64 {
+            drain(body).await;
+        }
+        return Read::Refused(too_large(limits));
+    }
+    let collected = Limited::new(&mut body, limits.body).collect();
+    match timeout(limits.body_time, collected).await {
         Ok(Ok(collected)) => Read::Whole(collected.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            drain(body).await;
             Read::Refused(too_large(limits))
         }
         Ok(Err(error)) => Read::Refused(
@@ -374,8 +364,26 @@ async fn read(body: Incoming, limits: &Limits) -> Read {
     }
 }
 
+/// Bytes past the limit that are still taken from a body that is too large.
+const DRAINED: usize = 1024 * 1024;
+
+/// Takes what is left of a body and forgets it, for a moment and up to a bound: a client, or a
+/// proxy, that is still sending when the connection closes would not get to read the answer.
+async fn drain(mut body: Incoming) {
+    let rest = async {
+        let mut taken = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            taken += frame.data_ref().map_or(0, Bytes::len);
+            if taken > DRAINED {
+                break;
+            }
+        }
+    };
+    let _ = timeout(Duration::from_secs(2), rest).await;
+}
+
 fn too_large(limits: &Limits) -> Problem {
-    // The rest of the body is not read, so the connection can't be used again.
+    // Some of the body may be left unread, so the connection can't be used again.
     Problem::new(Kind::PayloadTooLarge)
         .detail(format!("The body may have {} bytes at most.", limits.body))
         .header("connection", "close")

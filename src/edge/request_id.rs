@@ -2,11 +2,14 @@
 
 use std::fmt;
 
-use poem::http::{HeaderMap, HeaderValue};
+use poem::http::{HeaderMap, HeaderName, HeaderValue};
+
+/// Where it stands, coming and going.
+pub const NAME: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The id of one request, in its answer and in every log line about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(String);
+pub struct RequestId(HeaderValue);
 
 /// Longest id that is taken from a client.
 const LONGEST: usize = 128;
@@ -14,26 +17,32 @@ const LONGEST: usize = 128;
 impl RequestId {
     /// The client's id, or a fresh one of 128 random bits.
     pub fn of(headers: &HeaderMap) -> Self {
-        headers
-            .get("x-request-id")
-            .and_then(|value| value.to_str().ok())
-            .filter(|id| (1..=LONGEST).contains(&id.len()))
-            .filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic()))
-            .map_or_else(
-                || Self(hex::encode(rand::random::<[u8; 16]>())),
-                |id| Self(id.to_owned()),
-            )
+        let fit = |id: &&HeaderValue| {
+            let bytes = id.as_bytes();
+            (1..=LONGEST).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
+        };
+        match headers.get(&NAME).filter(fit) {
+            Some(id) => Self(id.clone()),
+            None => Self::made(),
+        }
+    }
+
+    fn made() -> Self {
+        let id = hex::encode(rand::random::<[u8; 16]>());
+        // Hexadecimal digits always are one.
+        Self(HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("-")))
     }
 
     /// The id as a header value.
     pub fn header(&self) -> HeaderValue {
-        HeaderValue::from_str(&self.0).unwrap_or(HeaderValue::from_static("-"))
+        self.0.clone()
     }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        // Only such characters are let in.
+        f.write_str(self.0.to_str().unwrap_or("-"))
     }
 }
 
@@ -43,7 +52,7 @@ mod tests {
 
     fn id(value: &'static str) -> RequestId {
         let mut headers = HeaderMap::new();
-        headers.insert("x-request-id", HeaderValue::from_static(value));
+        headers.insert(NAME, HeaderValue::from_static(value));
         RequestId::of(&headers)
     }
 

@@ -1,20 +1,42 @@
 //! What becomes known of one request on its way: whose it is, and what it drew from which limit.
 //!
-//! The edge puts a [`Visit`] beside each request. Whoever establishes the caller notes it here;
+//! The edge puts an [`Arrival`] beside each request, with a [`Visit`] in it. Whoever establishes the caller notes it here;
 //! the edge reads it for the answer's headers and for the audit log.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use chrono::Utc;
 use parking_lot::Mutex;
 use poem::{FromRequest, Request, RequestBody, Result, http::Method};
 
-use super::headers::part;
+use super::{headers::part, request_id::RequestId};
 use crate::{
     audit::{self, redact},
     limits::{Drawn, Key, Limits, Policy},
     problem::Problem,
 };
+
+/// What the edge puts beside a request.
+#[derive(Clone)]
+pub struct Arrival {
+    /// What becomes known of it.
+    pub visit: Visit,
+    /// Its id.
+    pub id: RequestId,
+    /// Its body as it was sent: for what looks at it before a surface takes it.
+    pub sent: Bytes,
+}
+
+impl Arrival {
+    /// What is beside a request.
+    ///
+    /// # Errors
+    /// `unauthorized` if it has none, which is a fault of the server.
+    pub fn of(request: &Request) -> Result<&Self, Problem> {
+        part(request)
+    }
+}
 
 /// One request's record; its copies are the same record.
 #[derive(Clone)]
@@ -66,7 +88,7 @@ impl Visit {
     /// # Errors
     /// `unauthorized` if it has none, which is a fault of the server.
     pub fn of(request: &Request) -> Result<&Self, Problem> {
-        part(request)
+        Arrival::of(request).map(|arrival| &arrival.visit)
     }
 
     /// The client's address, proxies looked through.

@@ -2,7 +2,7 @@
 
 use super::{
     model::{Fields, Model, Report, Resource, in_list, report_path},
-    openapi::schema,
+    openapi::{sample, schema},
     tree::{Node, list, map},
 };
 use crate::data::catalog::Table;
@@ -108,7 +108,7 @@ impl Writer {
             items.push(self.request("One", "GET", &row, Vec::new(), None));
         }
         if resource.creates {
-            let body = schema::example(resource);
+            let body = sample::example(resource);
             let mut create = self.request("Create", "POST", &resource.path, Vec::new(), Some(body));
             if resource.keyed() {
                 create.put("event", list![event("test", &remember_made(resource))]);
@@ -117,7 +117,7 @@ impl Writer {
         }
         if resource.updates {
             for (name, method) in [("Replace", "PUT"), ("Update", "PATCH")] {
-                let body = schema::change_example(resource);
+                let body = sample::change_example(resource);
                 items.push(self.request(name, method, &row, Vec::new(), Some(body)));
             }
         }
@@ -385,7 +385,7 @@ fn of_figures(view: &Table, columns: &[usize]) -> Vec<Parameter> {
 /// A mutation that makes a row out of the example, if GraphQL spells all its columns as they are.
 fn mutation(of: &Fields, resource: &Resource<'_>) -> Option<(String, String)> {
     let create = of.create.as_ref()?;
-    let Node::Map(members) = schema::example(resource) else {
+    let Node::Map(members) = sample::example(resource) else {
         return None;
     };
     let mut input = Vec::new();
@@ -422,11 +422,15 @@ fn remember(resource: &Resource<'_>) -> String {
     )
 }
 
-/// Remembers the row that was made, for the requests that change it and take it away.
+/// Remembers the row that was made, for the requests that change it and take it away. The demo
+/// keeps no row, nor what is done to one that it has.
 fn remember_made(resource: &Resource<'_>) -> String {
     format!(
         "const made = pm.response.code === 201 && pm.response.headers.get('Location');\n\
-         if (made) pm.collectionVariables.set({}, made.split('/').pop());",
+         const demo = pm.response.headers.get('Sandlot-Mode') === 'demo';\n\
+         const row = demo ? pm.collectionVariables.get({}) : made && made.split('/').pop();\n\
+         if (row) pm.collectionVariables.set({}, row);",
+        Node::from(format!("listed {}", resource.path)).json(),
         Node::from(format!("made {}", resource.path)).json(),
     )
 }

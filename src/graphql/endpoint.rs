@@ -131,7 +131,8 @@ impl Endpoint for Graphql {
 
     async fn call(&self, mut request: Request) -> Result<Response> {
         let body = request.take_body().into_bytes().await?;
-        Ok(self.answer(&request, &body).await?)
+        // Boxed, or each layer around it would move what is some kilobytes large.
+        Ok(Box::pin(self.answer(&request, &body)).await?)
     }
 }
 

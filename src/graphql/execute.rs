@@ -26,7 +26,7 @@ use std::sync::Arc;
 use tenants::Identity;
 
 /// Bytes of a document that takes too long to parse for the threads that answer others.
-const LARGE: usize = 16 * 1024;
+const LARGE: usize = 2 * 1024;
 
 /// Who asks, where, and what becomes of writes.
 #[derive(Clone, Copy)]

@@ -8,7 +8,7 @@
 
 use std::{
     collections::hash_map::RandomState,
-    hash::BuildHasher as _,
+    hash::{BuildHasher as _, Hash},
     sync::OnceLock,
     time::{Duration, Instant},
 };
@@ -51,7 +51,7 @@ impl Memory {
             Policy::Caller => &self.callers,
             _ => &self.addresses,
         };
-        table.draw(&key.to_string(), quota, cost, window, now)
+        table.draw(key, quota, cost, window, now)
     }
 }
 
@@ -80,7 +80,14 @@ impl Table {
         }
     }
 
-    fn draw(&self, key: &str, quota: u32, cost: u32, window: Duration, now: u64) -> Count {
+    fn draw(
+        &self,
+        key: &(impl Hash + ?Sized),
+        quota: u32,
+        cost: u32,
+        window: Duration,
+        now: u64,
+    ) -> Count {
         let key = self.hash(key);
         let buckets = self.buckets.get_or_init(|| {
             (0..self.count)
@@ -109,7 +116,7 @@ impl Table {
         }
     }
 
-    fn hash(&self, key: &str) -> u128 {
+    fn hash(&self, key: &(impl Hash + ?Sized)) -> u128 {
         let [high, low] = [0, 1].map(|at| u128::from(self.hashes[at].hash_one(key)));
         high << 64 | low
     }

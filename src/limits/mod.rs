@@ -8,6 +8,7 @@
 use std::{
     fmt,
     net::{IpAddr, Ipv6Addr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -82,34 +83,47 @@ pub fn client(address: IpAddr) -> IpAddr {
 }
 
 /// Whose counter it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
     policy: Policy,
-    subject: String,
+    subject: Subject,
+}
+
+/// Who draws.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Subject {
+    /// A client's address; of an IPv6 one the network.
+    Client(IpAddr),
+    /// A caller, by name.
+    Caller(Arc<str>),
 }
 
 impl Key {
     /// The counter of a client's address.
     pub fn address(policy: Policy, address: IpAddr) -> Self {
-        let subject = match client(address) {
-            IpAddr::V4(address) => address.to_string(),
-            IpAddr::V6(network) => format!("{network}/64"),
-        };
-        Self { policy, subject }
+        Self {
+            policy,
+            subject: Subject::Client(client(address)),
+        }
     }
 
     /// The counter of a caller, under a name that no other caller has.
-    pub fn caller(name: impl fmt::Display) -> Self {
+    pub fn caller(name: &str) -> Self {
         Self {
             policy: Policy::Caller,
-            subject: name.to_string(),
+            subject: Subject::Caller(name.into()),
         }
     }
 }
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.policy.name(), self.subject)
+        let policy = self.policy.name();
+        match &self.subject {
+            Subject::Client(IpAddr::V4(address)) => write!(f, "{policy}:{address}"),
+            Subject::Client(IpAddr::V6(network)) => write!(f, "{policy}:{network}/64"),
+            Subject::Caller(name) => write!(f, "{policy}:{name}"),
+        }
     }
 }
 

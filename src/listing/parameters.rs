@@ -142,7 +142,7 @@ impl<'a> Parameters<'a> {
     /// What rows show: `fields`, and what `include` adds with fields of its own.
     pub fn select(&self) -> Result<Vec<Item>, Problem> {
         let mut paths = Vec::new();
-        if let Some(include) = self.get("include").filter(|text| !text.trim().is_empty()) {
+        if let Some(include) = self.get("include") {
             for part in split(include, ',') {
                 paths.push(include_path(part, "include")?);
             }

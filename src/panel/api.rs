@@ -15,7 +15,10 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     audit::Audit,
-    edge::{Sent, render, request_id::RequestId, visit::Visit},
+    edge::{
+        render,
+        visit::{Arrival, Visit},
+    },
     problem::{Kind, Problem},
 };
 
@@ -147,13 +150,13 @@ impl<'a> Api<'a> {
             self.from.remote_addr().clone(),
             Scheme::HTTP,
         ));
-        let sent = Sent::new(body.clone());
+        let arrival = Arrival {
+            visit: self.visit.clone(),
+            id: Arrival::of(self.from)?.id.clone(),
+            sent: body.clone(),
+        };
         let mut request = Request::from_parts(parts, Body::from_bytes(body));
-        request.set_data(sent);
-        request.set_data(self.visit.clone());
-        if let Some(id) = self.from.data::<RequestId>() {
-            request.set_data(id.clone());
-        }
+        request.set_data(arrival);
         let outcome = self
             .line
             .routes
@@ -185,8 +188,8 @@ impl<'a> Api<'a> {
         if !audit.is_on() {
             return;
         }
-        let id = self.from.data::<RequestId>();
-        let id = id.map(ToString::to_string).unwrap_or_default();
+        let id = Arrival::of(self.from).map(|arrival| arrival.id.to_string());
+        let id = id.unwrap_or_default();
         let (path, query) = (uri.path(), uri.query());
         let elapsed = began.elapsed();
         audit.record((self.visit).entry(method, path, query, status, elapsed, id));

@@ -7,14 +7,16 @@ use crate::problem::{Kind, Problem};
 /// Finishes the document that the framework makes.
 ///
 /// An operation that needs two credentials needs them together, where the framework lists
-/// them as alternatives (OpenAPI 3.0.3, Security Requirement Object); and every operation
-/// answers errors as problem documents.
+/// them as alternatives (OpenAPI 3.0.3, Security Requirement Object); one that needs none says
+/// so; and every operation answers errors as problem documents.
 ///
 /// # Errors
 /// `internal-error` if the document is not JSON.
 pub fn finish(document: &str) -> Result<Value, Problem> {
     let mut document: Value = serde_json::from_str(document)
         .map_err(|error| Problem::new(Kind::InternalError).because(error))?;
+    // Wherever the document itself is.
+    document["servers"] = serde_json::json!([{"url": "/"}]);
     for operation in operations(&mut document) {
         if let Some(security) = operation.get_mut("security").and_then(Value::as_array_mut) {
             let together: Map<String, Value> = security
@@ -23,6 +25,8 @@ pub fn finish(document: &str) -> Result<Value, Problem> {
                 .flat_map(|scheme| scheme.clone())
                 .collect();
             *security = vec![Value::Object(together)];
+        } else {
+            operation.insert("security".to_owned(), Value::Array(Vec::new()));
         }
         if let Some(responses) = operation
             .get_mut("responses")
@@ -104,15 +108,18 @@ mod tests {
 
     #[test]
     fn credentials_are_needed_together() {
-        let text = r##"{"paths":{"/api/tenant":{"delete":{"security":[{"bearer":[]},{"apiKey":[]}],"responses":{}}}},"components":{"schemas":{}}}"##;
+        let text = r##"{"paths":{"/api/tenant":{"delete":{"security":[{"bearer":[]},{"apiKey":[]}],"responses":{}},"get":{"responses":{}}}},"components":{"schemas":{}}}"##;
         let document = finish(text).unwrap();
         assert_eq!(
             document["paths"]["/api/tenant"]["delete"]["security"],
             serde_json::json!([{"bearer": [], "apiKey": []}])
         );
+        let open = &document["paths"]["/api/tenant"]["get"]["security"];
+        assert_eq!(*open, serde_json::json!([]));
+        assert_eq!(document["servers"][0]["url"], "/");
         assert_eq!(
             methods(&document),
-            [("/api/tenant".to_owned(), vec!["DELETE"])]
+            [("/api/tenant".to_owned(), vec!["GET", "DELETE"])]
         );
     }
 }

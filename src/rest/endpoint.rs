@@ -19,6 +19,11 @@ use super::{Call, parse::Headers};
 /// What the data API's paths begin with.
 pub const BASE: &str = "/api/v1";
 
+const MODE: HeaderName = HeaderName::from_static("sandlot-mode");
+
+/// How many headers an answer has at the end, so that their table need not grow.
+const HEADERS: usize = 16;
+
 /// The endpoint of everything under [`BASE`].
 pub struct Rest;
 
@@ -27,7 +32,8 @@ impl Endpoint for Rest {
 
     async fn call(&self, mut request: Request) -> Result<Response> {
         let body = request.take_body().into_bytes().await?;
-        Ok(answer(&request, &body).await?)
+        // Boxed, or each layer around it would move what is some kilobytes large.
+        Ok(Box::pin(answer(&request, &body)).await?)
     }
 }
 
@@ -59,14 +65,16 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
     let reply = super::handle(spine, &identity, &rules, call).await?;
     let mut response = Response::builder()
         .status(StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK))
-        .header("sandlot-mode", mode)
         .body(reply.body);
+    let headers = response.headers_mut();
+    headers.reserve(HEADERS);
+    headers.insert(MODE, HeaderValue::from_static(mode));
     let marks = rights::marks(&caller, auth.directory());
     let marks = marks.into_iter().chain(rehearsal.mark());
     for (name, value) in marks.chain(reply.headers) {
         let name = HeaderName::from_bytes(name.as_bytes());
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value)) {
-            response.headers_mut().insert(name, value);
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value)) {
+            headers.insert(name, value);
         }
     }
     Ok(response)

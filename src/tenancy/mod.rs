@@ -114,7 +114,8 @@ impl Tenancy {
     /// Returns the tenant as it is after a short wait, and the key of its first user once it is ready.
     ///
     /// # Errors
-    /// `service-unavailable` if the platform's database is out of reach.
+    /// `service-unavailable` if the platform's database is out of reach; `internal-error` if the
+    /// copy can't be made, whose record is taken away then.
     pub async fn make(
         self: &Arc<Self>,
         tenant: tenant::Model,
@@ -138,6 +139,15 @@ impl Tenancy {
             Err(_) => None,
         };
         let now = self.directory.tenant(tenant.id).await?.unwrap_or(tenant);
+        if now.status == tenant::Status::Failed {
+            // Nobody was told of it, so the record of what could not be made is of no use.
+            tenant::Entity::delete_by_id(now.id).exec(&self.db).await?;
+            self.directory.forget(&now.api_key).await;
+            return Err(Problem::new(Kind::InternalError).detail(
+                "The copy could not be made, and nothing of it is left. The account is there: \
+                 registering again with the same address and password tries once more.",
+            ));
+        }
         Ok((now, user_id))
     }
 

@@ -29,7 +29,7 @@ struct TenantState {
     id: i64,
     /// Name of the tenant's own database schema
     schema: String,
-    /// `provisioning`, `ready` or `failed`
+    /// `provisioning`, `ready` or `failed`; `deleted` in the answer to its deletion
     status: String,
     created_at: DateTime<Utc>,
     /// When it will be removed; null if it is kept
@@ -105,9 +105,11 @@ impl TenantApi {
         tenancy: Data<&Arc<Tenancy>>,
         admin: TenantAdmin,
     ) -> Result<Json<TenantState>, Problem> {
-        let was = TenantState::of(&admin.tenant, None, None, None);
         tenancy.remove(&admin.tenant).await?;
-        Ok(Json(was))
+        Ok(Json(TenantState {
+            status: "deleted".to_owned(),
+            ..TenantState::of(&admin.tenant, None, None, None)
+        }))
     }
 
     /// The certificate: is the tenant still what the template was?

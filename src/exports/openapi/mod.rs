@@ -7,6 +7,7 @@ pub mod answers;
 mod older;
 mod parts;
 mod paths;
+pub mod sample;
 pub mod schema;
 
 use std::collections::BTreeSet;
@@ -73,12 +74,12 @@ pub fn document(model: &Model<'_>, style: &Style) -> Node {
         );
         if resource.creates {
             let mut new = schema::body(model, resource, true, style);
-            new.put("examples", list![schema::example(resource)]);
+            new.put("examples", list![sample::example(resource)]);
             schemas.put(format!("{}.New", resource.name), new);
         }
         if resource.updates {
             let mut change = schema::body(model, resource, false, style);
-            change.put("examples", list![schema::change_example(resource)]);
+            change.put("examples", list![sample::change_example(resource)]);
             schemas.put(format!("{}.Change", resource.name), change);
         }
     }

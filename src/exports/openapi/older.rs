@@ -73,8 +73,10 @@ fn schema(node: &mut Node) {
         let others: Vec<Node> = any.iter().filter(|one| **one != null).cloned().collect();
         if others.len() < any.len() {
             node.take("anyOf");
-            node.put("allOf", others);
+            // Nulls are allowed beside a type alone; what can be absent is a related row.
+            node.put("type", "object");
             node.put("nullable", true);
+            node.put("allOf", others);
         }
     }
     // Beside a reference nothing counts (Reference Object).
@@ -112,7 +114,7 @@ mod tests {
             concat!(
                 r##"{"openapi":"3.0.3","components":{"schemas":{"a":{"type":"object","properties":{"##,
                 r##""examples":{"type":"string","enum":["x",null],"nullable":true},"##,
-                r##""b":{"allOf":[{"$ref":"#/b"}],"nullable":true},"##,
+                r##""b":{"type":"object","nullable":true,"allOf":[{"$ref":"#/b"}]},"##,
                 r##""c":{"description":"d","allOf":[{"$ref":"#/c"}]},"##,
                 r##""n":{"type":"object","nullable":true}},"##,
                 r##""example":{"type":["left alone"]}}}}}"##

@@ -389,7 +389,7 @@ fn choice(name: &str, description: &str, names: Vec<String>, style: &Style) -> N
     let items = map! { "type" => "string", "enum" => names.into_iter().collect::<Node>() };
     parameter.with(
         "schema",
-        map! { "type" => "array", "minItems" => 1_i64, "uniqueItems" => true, "items" => items },
+        map! { "type" => "array", "minItems" => 1_i64, "items" => items },
     )
 }
 

@@ -4,7 +4,7 @@ use super::super::{
     model::{Model, Resource},
     tree::{Node, list, map},
 };
-use super::{Style, brief, reference};
+use super::{Style, brief, reference, sample};
 use crate::data::catalog::{Check, Column, Relation, Table, Type, TypeKind, types::oid};
 
 /// The most characters of a description.
@@ -86,51 +86,6 @@ pub fn body(model: &Model<'_>, resource: &Resource<'_>, whole: bool, style: &Sty
     schema.with("properties", Node::Map(properties))
 }
 
-/// A body that makes a row: the columns that it needs, or else the first that it takes; made from
-/// types and checks, never from rows.
-pub fn example(resource: &Resource<'_>) -> Node {
-    let table = resource.table;
-    let settable = || {
-        resource
-            .columns
-            .iter()
-            .copied()
-            .filter(|at| table.columns[*at].is_settable() && !table.key.contains(at))
-    };
-    let needed: Vec<usize> = resource
-        .columns
-        .iter()
-        .copied()
-        .filter(|at| !table.columns[*at].is_optional())
-        .collect();
-    let shown: Vec<usize> = match needed.is_empty() {
-        true => settable().take(2).collect(),
-        false => needed,
-    };
-    Node::Map(
-        shown
-            .into_iter()
-            .map(|at| {
-                let column = &table.columns[at];
-                (column.name.clone(), sample(table, at))
-            })
-            .collect(),
-    )
-}
-
-/// A change of one column.
-pub fn change_example(resource: &Resource<'_>) -> Node {
-    let table = resource.table;
-    let columns = &resource.columns;
-    let at = columns
-        .iter()
-        .find(|at| table.columns[**at].is_settable() && !table.key.contains(at));
-    match at {
-        Some(at) => Node::Map(vec![(table.columns[*at].name.clone(), sample(table, *at))]),
-        None => map! {},
-    }
-}
-
 /// The relations to tables that the export describes.
 pub fn relations<'a>(model: &'a Model<'_>, table: &'a Table) -> impl Iterator<Item = &'a Relation> {
     table
@@ -158,14 +113,16 @@ pub fn key(table: &Table) -> Node {
 
 /// What simple checks say about a column's values.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Checks {
-    labels: Vec<String>,
-    least: Option<i64>,
-    most: Option<i64>,
-    filled: bool,
+pub(super) struct Checks {
+    pub labels: Vec<String>,
+    pub least: Option<i64>,
+    pub most: Option<i64>,
+    pub filled: bool,
+    /// A pattern of a form that all readers of patterns agree on, and a text that fits it.
+    pub pattern: Option<(String, String)>,
 }
 
-fn checks(table: &Table, at: usize) -> Checks {
+pub(super) fn checks(table: &Table, at: usize) -> Checks {
     let mut found = Checks::default();
     let name = quoted(&table.columns[at].name);
     for check in table.checks.iter().filter(|check| check.columns == [at]) {
@@ -174,8 +131,8 @@ fn checks(table: &Table, at: usize) -> Checks {
     found
 }
 
-/// Reads the forms in which Postgres prints `c in (..)`, `c >= n`, `c between m and n` and
-/// `btrim(c) <> ''`; any other check says nothing.
+/// Reads the forms in which Postgres prints `c in (..)`, `c >= n`, `c between m and n`,
+/// `c ~ '^[A-Z]{2}$'` and `btrim(c) <> ''`; any other check says nothing.
 fn read(found: &mut Checks, check: &Check, name: &str) {
     let Some(inner) = check
         .definition
@@ -201,6 +158,12 @@ fn read(found: &mut Checks, check: &Check, name: &str) {
             found.least = number(least);
         } else if let Some(most) = rest.strip_prefix(" <= ") {
             found.most = number(most);
+        } else if let Some(pattern) = rest.strip_prefix(" ~ ") {
+            let pattern = label(pattern);
+            found.pattern = pattern.and_then(|pattern| {
+                let fits = sample::of_pattern(&pattern)?;
+                Some((pattern, fits))
+            });
         } else {
             return;
         }
@@ -222,7 +185,7 @@ fn number(text: &str) -> Option<i64> {
     number.parse().ok().filter(|_| is_type)
 }
 
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     let plain = name
         .chars()
         .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
@@ -288,6 +251,9 @@ fn value(ty: &Type, nullable: bool, checks: Checks) -> Node {
     }
     if checks.filled && kind == "string" {
         schema.put("pattern", "\\S");
+    }
+    if let Some((pattern, _)) = checks.pattern.filter(|_| kind == "string") {
+        schema.put("pattern", pattern);
     }
     schema
 }
@@ -359,44 +325,6 @@ fn said_by_type(column: &Column) -> bool {
         )
 }
 
-/// A value that the column takes.
-fn sample(table: &Table, at: usize) -> Node {
-    let column = &table.columns[at];
-    let checks = checks(table, at);
-    if let Some(label) = column.ty.labels().unwrap_or(&checks.labels).first() {
-        return label.into();
-    }
-    let base = column.ty.base();
-    if matches!(base.kind, TypeKind::Array(_)) {
-        return list![];
-    }
-    let least = checks.least.unwrap_or(1).max(1);
-    let most = checks.most.unwrap_or(i64::MAX);
-    match base.oid {
-        oid::BOOL => true.into(),
-        oid::INT2 | oid::INT4 | oid::INT8 => least.min(most).into(),
-        oid::FLOAT4 | oid::FLOAT8 | oid::NUMERIC => least.min(most).into(),
-        oid::DATE => "2024-02-29".into(),
-        oid::TIME => "13:45:00".into(),
-        oid::TIMESTAMP => "2024-02-29T13:45:00".into(),
-        oid::TIMESTAMPTZ => "2024-02-29T13:45:00Z".into(),
-        oid::UUID => "5f0c8a52-6f1f-4b8e-9d0e-3b1f6f0a7c11".into(),
-        oid::JSON | oid::JSONB => map! {},
-        _ if column.ty.is_text() => text_sample(column).into(),
-        _ => "".into(),
-    }
-}
-
-fn text_sample(column: &Column) -> String {
-    let text = match column.name.as_str() {
-        name if name.contains("mail") => "ada@mail.example",
-        name if name.contains("url") || name.contains("website") => "https://example.org",
-        _ => "Example",
-    };
-    let length = column.ty.base().length.unwrap_or(u32::MAX) as usize;
-    text.chars().take(length).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -422,6 +350,8 @@ mod tests {
         assert_eq!((bounds.least, bounds.most), (Some(1), Some(6)));
         assert_eq!(of("CHECK ((status >= (0)::numeric))").least, Some(0));
         assert!(of("CHECK ((btrim(status) <> ''::text))").filled);
+        let pattern = of("CHECK ((status ~ '^[A-Z]{3}$'::text))").pattern;
+        assert_eq!(pattern, Some(("^[A-Z]{3}$".into(), "AAA".into())));
     }
 
     #[test]
@@ -430,6 +360,8 @@ mod tests {
             "CHECK ((status > 1))",
             "CHECK ((status2 >= 1))",
             "CHECK ((length(status) >= 1))",
+            "CHECK ((status ~ '^(a|b)$'::text))",
+            "CHECK ((status !~ '^a$'::text))",
             "CHECK ((status = ANY (ARRAY['it''s'::text])))",
             "CHECK (((status >= 1) OR (status <= -6)))",
             "EXCLUDE USING gist (status WITH =)",
