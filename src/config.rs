@@ -7,7 +7,10 @@ use std::{fmt::Write as _, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::edge::{cors, network::Proxies};
+use crate::{
+    edge::{cors, network::Proxies},
+    soak,
+};
 
 /// A private copy of a realistic backend for everybody who signs up.
 #[derive(Debug, Parser)]
@@ -54,6 +57,11 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Call a server as many tenants at once and check every answer
+    ///
+    /// Registers its own tenants and removes them again. Prints rates, times and refusals; status 1 if an
+    /// answer was wrong, or a write that was acknowledged is lost or there twice.
+    Soak(soak::options::Options),
     /// Print the OpenAPI document of the platform's own calls
     Openapi,
     /// Print the error reference (Markdown)

@@ -44,6 +44,7 @@
 //!   the spine, [`listing`] what lists in addresses mean, [`rest`], [`graphql`], [`reports`],
 //!   [`sql`], [`tokens`], [`logs`], [`exports`], [`accounts`] and [`panel`] the surfaces,
 //!   [`reference`](mod@reference) generated pages, [`front`] and [`health`] plain pages, [`check`] the walls tried,
+//!   [`soak`] a load that checks every answer,
 //!   [`operate`] the operator's commands, [`app`] and [`serve`] all of it together.
 //! - `tests/`: one binary over a real PostgreSQL; `tests/tidy.rs` holds the rules about the code.
 //!
@@ -107,6 +108,7 @@ pub mod reference;
 pub mod reports;
 pub mod rest;
 pub mod serve;
+pub mod soak;
 pub mod sql;
 pub mod template;
 pub mod tenancy;

@@ -9,7 +9,7 @@ use clap::Parser as _;
 use sandlot::{
     check,
     config::{self, Cli, Command},
-    log, operate, reference, serve,
+    log, operate, reference, serve, soak,
 };
 
 /// glibc's allocator keeps what large answers took: 64 clients reading pages of 1,000 rows leave
@@ -57,14 +57,22 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check { json } => {
             let _lines = log::start(&cli.settings.log, cli.settings.log_format)?;
             let holds = runtime()?.block_on(check::command::check(cli.settings, json))?;
-            return Ok(if holds {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            });
+            return Ok(code(holds));
+        }
+        Command::Soak(options) => {
+            let holds = runtime()?.block_on(soak::soak(options))?;
+            return Ok(code(holds));
         }
     }?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn code(holds: bool) -> ExitCode {
+    if holds {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

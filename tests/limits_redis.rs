@@ -16,14 +16,14 @@ use crate::{
 };
 
 /// A Redis on a socket of its own; it ends with the test.
-struct Redis {
+pub struct Redis {
     folder: TempDir,
     child: Child,
 }
 
 impl Redis {
     /// Starts one, if there is a `redis-server`.
-    async fn start() -> Option<Self> {
+    pub async fn start() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mut redis = Self {
             child: match spawn(&folder) {
@@ -43,7 +43,7 @@ impl Redis {
         Some(redis)
     }
 
-    fn flag(&self) -> String {
+    pub fn flag(&self) -> String {
         let socket = self.folder.path().join("socket");
         format!("--redis-url=unix://{}", socket.display())
     }

@@ -24,6 +24,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "limits",
             "audit",
             "edge",
+            // Calls a server from outside and knows none of its parts.
+            "soak",
         ],
     ),
     (
