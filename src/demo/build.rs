@@ -22,6 +22,7 @@ use super::{
     report::Report,
     rows::Filling,
     rules::Rules,
+    totals::Totals,
     verdict::{self, Judged, Verdict},
 };
 
@@ -75,9 +76,12 @@ pub async fn build(
         "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0",
     )
     .await?;
-    let facts = Facts::read(&fill, SCHEMA).await?;
+    let mut facts = Facts::read(&fill, SCHEMA).await?;
+    facts.link(rules);
     let judged = verdict::judge(&facts, rules);
-    let report = Report::new(&facts, &judged);
+    let totals = Totals::find(&fill, &facts, &judged, rules, SCHEMA).await?;
+    let mut report = Report::new(&facts, &judged);
+    report.totals = totals.words(&facts);
     fill.batch_execute(&sketch.opening(schema)).await?;
     let mut work = Work {
         client: &fill,
@@ -92,7 +96,7 @@ pub async fn build(
             Step::Sql(sql) => work.step(&sql).await?,
             Step::Rows => {
                 work.omit(&judged).await?;
-                work.fill(judged.clone(), seed, rules).await?;
+                work.fill(judged.clone(), &totals, seed, rules).await?;
             }
         }
     }
@@ -258,6 +262,7 @@ impl Work<'_> {
     async fn fill(
         &mut self,
         judged: Vec<Vec<Judged>>,
+        totals: &Totals,
         seed: u64,
         rules: &Rules,
     ) -> anyhow::Result<()> {
@@ -270,20 +275,26 @@ impl Work<'_> {
         let filling = Filling::begin(
             self.client,
             &self.facts,
-            judged,
+            judged.clone(),
+            totals,
             seed,
             (SCHEMA, self.schema),
         )
         .await?;
         self.empty = filling.run(empty).await?;
-        for (at, statement) in rules.then.iter().enumerate() {
+        let sums = totals.statements(&self.facts, &judged, self.schema, |table| {
+            self.empty.contains_key(&table)
+        });
+        let sums = sums.iter().map(|sql| ("totals".to_owned(), sql));
+        let said = rules.then.iter().enumerate();
+        let said = said.map(|(at, sql)| (format!("statement {} of the rules", at + 1), sql));
+        let statements: Vec<(String, &String)> = sums.chain(said).collect();
+        for (what, statement) in statements {
             let text = format!("savepoint step; {statement}; release savepoint step");
             if let Err(error) = self.client.batch_execute(&text).await {
                 let refused = error.as_db_error().context("the database went away")?;
                 let why = format!("SQLSTATE {} {}", refused.code().code(), refused.message());
-                self.report
-                    .left_out
-                    .push((format!("statement {} of the rules", at + 1), why));
+                self.report.left_out.push((what, why));
                 self.client
                     .batch_execute("rollback to savepoint step")
                     .await?;
@@ -307,8 +318,7 @@ impl Work<'_> {
                     .await?;
             }
             for (column, judged) in table.columns.iter().zip(columns) {
-                let (Verdict::Make(make), Some(default)) = (&judged.verdict, &column.default)
-                else {
+                let (Some(make), Some(default)) = (judged.verdict.made(), &column.default) else {
                     continue;
                 };
                 // What numbers a document stays: its texts are part of a format.
@@ -522,8 +532,15 @@ fn replace_nextval(text: &str, call: &str) -> String {
 fn telling_checks(table: &Table, columns: &[Judged]) -> Vec<String> {
     let verdict = |at: &usize| columns.get(*at).map(|judged| &judged.verdict);
     let checks = table.checks.iter().filter(|check| {
-        let masked = |at: &usize| matches!(verdict(at), Some(Verdict::Make(make)) if !matches!(make, Make::One(_)));
-        let kept = check.columns.iter().any(|at| verdict(at) == Some(&Verdict::Keep));
+        let masked = |at: &usize| {
+            verdict(at)
+                .and_then(Verdict::made)
+                .is_some_and(|make| !matches!(make, Make::One(_)))
+        };
+        let kept = check
+            .columns
+            .iter()
+            .any(|at| verdict(at) == Some(&Verdict::Keep));
         check.columns.iter().any(masked)
             && literals::texts(&check.definition)
                 .iter()
