@@ -1,6 +1,6 @@
 //! Makes one masked copy: structure from the template, rows made up, and nobody able to keep a write.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::Context as _;
 use tenants::{
@@ -39,6 +39,8 @@ struct Work<'a> {
     client: &'a Client,
     schema: &'a str,
     facts: Facts,
+    /// Texts that are seen anyway.
+    labels: HashSet<String>,
     report: Report,
     empty: HashMap<usize, String>,
 }
@@ -86,6 +88,7 @@ pub async fn build(
     let mut work = Work {
         client: &fill,
         schema,
+        labels: verdict::labels(&facts, &judged),
         facts,
         report,
         empty: HashMap::new(),
@@ -139,7 +142,7 @@ impl Work<'_> {
             .await?;
         for row in views {
             let (view, definition): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-            let telling = literals::telling(&definition).len();
+            let telling = literals::telling(&definition, &self.labels).len();
             if telling > 0 && !rules.is_kept(&view) {
                 let why = format!(
                     "left out: {telling} of the texts in its definition may be values; `{view} keep` in the rules shows it"
@@ -228,7 +231,7 @@ impl Work<'_> {
                     && column
                         .default
                         .as_deref()
-                        .is_some_and(|text| !literals::telling(text).is_empty());
+                        .is_some_and(|text| !literals::telling(text, &self.labels).is_empty());
                 if telling {
                     self.report.left_out.push((
                         format!("column {}.{}", table.name, column.name),
@@ -242,7 +245,7 @@ impl Work<'_> {
                     ));
                 }
             }
-            for check in telling_checks(table, columns) {
+            for check in telling_checks(table, columns, &self.labels) {
                 self.report.left_out.push((
                     format!("check {check} of {}", table.name),
                     "left out: a text in it may be a value".to_owned(),
@@ -309,7 +312,7 @@ impl Work<'_> {
         for (at, columns) in judged.iter().enumerate() {
             let table = &self.facts.catalog.tables[at];
             let name = format!("{}.{}", quote_ident(self.schema), quote_ident(&table.name));
-            for check in telling_checks(table, columns) {
+            for check in telling_checks(table, columns, &self.labels) {
                 self.client
                     .batch_execute(&format!(
                         "alter table {name} drop constraint if exists {}",
@@ -529,7 +532,7 @@ fn replace_nextval(text: &str, call: &str) -> String {
 }
 
 /// The checks of a table whose texts may quote a value of a column that is masked.
-fn telling_checks(table: &Table, columns: &[Judged]) -> Vec<String> {
+fn telling_checks(table: &Table, columns: &[Judged], labels: &HashSet<String>) -> Vec<String> {
     let verdict = |at: &usize| columns.get(*at).map(|judged| &judged.verdict);
     let checks = table.checks.iter().filter(|check| {
         let masked = |at: &usize| {
@@ -537,14 +540,7 @@ fn telling_checks(table: &Table, columns: &[Judged]) -> Vec<String> {
                 .and_then(Verdict::made)
                 .is_some_and(|make| !matches!(make, Make::One(_)))
         };
-        let kept = check
-            .columns
-            .iter()
-            .any(|at| verdict(at) == Some(&Verdict::Keep));
-        check.columns.iter().any(masked)
-            && literals::texts(&check.definition)
-                .iter()
-                .any(|text| !(literals::is_pattern(text) || kept && literals::is_label(text)))
+        check.columns.iter().any(masked) && !literals::telling(&check.definition, labels).is_empty()
     });
     checks.map(|check| check.name.clone()).collect()
 }

@@ -3,6 +3,8 @@
 //! Deny by default: a column is shown as it is only if a rule says so of its type or name. Three signals mask it whatever
 //! its type: its name, its part in keys and constraints, and what its values look like.
 
+use std::collections::HashSet;
+
 use seed::masks::{Kind, Text};
 
 use crate::data::catalog::{Column, Generated, Table, Type, TypeKind};
@@ -86,6 +88,24 @@ pub fn judge(facts: &Facts, rules: &Rules) -> Vec<Vec<Judged>> {
         .collect();
     kin::join(facts, rules, &mut judged);
     judged
+}
+
+/// Texts that are seen in any case: what enumerations and checks' lists name of columns that are shown.
+pub fn labels(facts: &Facts, judged: &[Vec<Judged>]) -> HashSet<String> {
+    let mut labels = HashSet::new();
+    for (table, columns) in facts.catalog.tables.iter().zip(judged) {
+        let checks = Checks::read(table);
+        for (at, column) in columns.iter().enumerate() {
+            if column.verdict != Verdict::Keep {
+                continue;
+            }
+            if let TypeKind::Enum(named) = &table.columns[at].ty.base().kind {
+                labels.extend(named.iter().cloned());
+            }
+            labels.extend(checks.bounds[at].list.iter().flatten().cloned());
+        }
+    }
+    labels
 }
 
 /// A table under judgement.
