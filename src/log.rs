@@ -30,8 +30,9 @@ const MOST: usize = 256 * 1024;
 /// # Errors
 /// When the filter can't be read, or there can be no further thread.
 pub fn start(filter: &str, format: LogFormat) -> anyhow::Result<Lines> {
-    // Each migration's step is told twice by its library, and what the database notes about them once more.
-    let quiet = "sea_orm_migration=warn,sqlx::postgres::notice=warn";
+    // Each migration's step is told twice by its library, and what the database notes about them once more. What a driver
+    // tells of a statement quotes its values, rows and secrets among them.
+    let quiet = "sea_orm_migration=warn,sqlx::postgres::notice=warn,tokio_postgres=info";
     let filter =
         EnvFilter::try_new(format!("{quiet},{filter}")).context("SANDLOT_LOG can't be read")?;
     let json = match format {

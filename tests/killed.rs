@@ -5,21 +5,22 @@
 
 use std::{
     collections::HashSet,
-    io::{BufRead as _, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use hyper::Method;
-use sandlot::postgres;
 use serde_json::json;
-use tempfile::TempDir;
 
-use crate::harness::{Client, PASSWORD};
+use crate::harness::{
+    Client, PASSWORD,
+    process::{Folder, Process, superuser},
+};
 
 /// Copies that are held against the template with all their rows; of the others, rows are counted.
 const CERTIFIED: usize = 20;
+
+const ARGUMENTS: &[&str] = &["--spares=0", "--demo=false"];
 
 #[tokio::test]
 async fn killed_in_the_middle_of_sign_ups() {
@@ -43,7 +44,7 @@ async fn killed_at_twenty_random_moments() {
 /// Returns how long it took until all tenants were at rest.
 async fn killed(sign_ups: usize, after: Option<Duration>) -> Duration {
     let folder = Folder::new();
-    let server = Process::start(folder.path());
+    let server = Process::start(folder.path(), ARGUMENTS);
     let begin = Instant::now();
     let registrations: Vec<_> = (0..sign_ups)
         .map(|number| tokio::spawn(register(server.client.clone(), number)))
@@ -54,7 +55,7 @@ async fn killed(sign_ups: usize, after: Option<Duration>) -> Duration {
             tokio::time::sleep(after).await;
             // Waits for the process: from here on nobody but the next one works on anything.
             drop(server);
-            Process::start(folder.path())
+            Process::start(folder.path(), ARGUMENTS)
         }
         None => server,
     };
@@ -181,98 +182,5 @@ async fn begun(folder: &Path) {
     let sql = "select count(*) from tenants";
     while platform.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
-async fn superuser(folder: &Path, database: &str) -> tokio_postgres::Client {
-    let running = postgres::running(folder).expect("a server that holds the folder");
-    let url = running.url("postgres", database);
-    // A Postgres that has just recovered may still turn a connection away.
-    let mut left = 50;
-    loop {
-        match tokio_postgres::connect(&url, tokio_postgres::NoTls).await {
-            Ok((client, connection)) => {
-                tokio::spawn(connection);
-                return client;
-            }
-            Err(error) => assert!(left > 0, "{error}"),
-        }
-        left -= 1;
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
-
-/// A data folder that Postgres' own user can reach, so that all of it goes away with it.
-struct Folder(TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::Builder::new()
-            .prefix("sandlot-killed-")
-            .permissions(std::fs::Permissions::from_mode(0o755))
-            .tempdir_in("/tmp")
-            .unwrap();
-        Self(folder)
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-}
-
-/// The server as a process of its own; dropping it kills it with -9 and waits for its end.
-struct Process {
-    child: Child,
-    client: Client,
-}
-
-impl Process {
-    fn start(folder: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_sandlot"))
-            .args([
-                "--listen=127.0.0.1:0",
-                "--spares=0",
-                "--tenant-quota=0",
-                "--demo=false",
-                "--register-rate=0",
-                "--sign-in-rate=0",
-                "--ip-rate=0",
-            ])
-            .arg("--data-dir")
-            .arg(folder)
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = lines
-            .find_map(|line| {
-                let line = line.ok()?;
-                line.strip_prefix("listening on http://")?.parse().ok()
-            })
-            .expect("the server listens");
-        Self {
-            child,
-            client: Client::new(address),
-        }
-    }
-}
-
-impl Process {
-    /// Ends it in good order, so that nothing of it is in the folder that is about to go.
-    fn stop(mut self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

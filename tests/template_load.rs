@@ -333,6 +333,29 @@ async fn what_leans_on_the_old_template_is_not_torn_down() {
         .unwrap();
 }
 
+/// At least one of everything that a copy must have, with the columns that a template's users need.
+const EVERYTHING: &str = include_str!("../tenants/tests/clone/everything.sql");
+
+#[tokio::test]
+async fn every_kind_of_object_is_loaded_copied_and_served() {
+    let server = Server::start().await;
+    let mut platform = server.connect_as("sandlot").await;
+    let sql = EVERYTHING.replacen(
+        "    name text,\n    manager_id",
+        "    name text, password_hash text default 'x' not null, role text default 'viewer' not null,\n    manager_id",
+        1,
+    );
+    load(&mut platform, &sql, "everything.sql").await.unwrap();
+    let tenant = server.tenant("everything").await;
+    let certificate = tenant.admin.identical().await;
+    assert!(
+        certificate["objects"].as_object().unwrap().len() > 25,
+        "{certificate}"
+    );
+    let rows = tenant.admin.read("/api/v1/clients?per_page=1").await;
+    assert_eq!(rows["meta"]["total"], 45);
+}
+
 /// Loads every `.sql` file below the folder that `SANDLOT_TEMPLATES` names, clones it and certifies the clone.
 #[tokio::test]
 #[ignore = "needs a folder of templates: SANDLOT_TEMPLATES"]

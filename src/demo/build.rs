@@ -1,6 +1,6 @@
 //! Makes one masked copy: structure from the template, rows made up, and nobody able to keep a write.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::Context as _;
 use tenants::{
@@ -22,6 +22,7 @@ use super::{
     report::Report,
     rows::Filling,
     rules::Rules,
+    totals::Totals,
     verdict::{self, Judged, Verdict},
 };
 
@@ -38,6 +39,8 @@ struct Work<'a> {
     client: &'a Client,
     schema: &'a str,
     facts: Facts,
+    /// Texts that are seen anyway.
+    labels: HashSet<String>,
     report: Report,
     empty: HashMap<usize, String>,
 }
@@ -75,13 +78,17 @@ pub async fn build(
         "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0",
     )
     .await?;
-    let facts = Facts::read(&fill, SCHEMA).await?;
+    let mut facts = Facts::read(&fill, SCHEMA).await?;
+    facts.link(rules);
     let judged = verdict::judge(&facts, rules);
-    let report = Report::new(&facts, &judged);
+    let totals = Totals::find(&fill, &facts, &judged, rules, SCHEMA).await?;
+    let mut report = Report::new(&facts, &judged);
+    report.totals = totals.words(&facts);
     fill.batch_execute(&sketch.opening(schema)).await?;
     let mut work = Work {
         client: &fill,
         schema,
+        labels: verdict::labels(&facts, &judged),
         facts,
         report,
         empty: HashMap::new(),
@@ -92,7 +99,7 @@ pub async fn build(
             Step::Sql(sql) => work.step(&sql).await?,
             Step::Rows => {
                 work.omit(&judged).await?;
-                work.fill(judged.clone(), seed, rules).await?;
+                work.fill(judged.clone(), &totals, seed, rules).await?;
             }
         }
     }
@@ -135,7 +142,7 @@ impl Work<'_> {
             .await?;
         for row in views {
             let (view, definition): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-            let telling = literals::telling(&definition).len();
+            let telling = literals::telling(&definition, &self.labels).len();
             if telling > 0 && !rules.is_kept(&view) {
                 let why = format!(
                     "left out: {telling} of the texts in its definition may be values; `{view} keep` in the rules shows it"
@@ -224,7 +231,7 @@ impl Work<'_> {
                     && column
                         .default
                         .as_deref()
-                        .is_some_and(|text| !literals::telling(text).is_empty());
+                        .is_some_and(|text| !literals::telling(text, &self.labels).is_empty());
                 if telling {
                     self.report.left_out.push((
                         format!("column {}.{}", table.name, column.name),
@@ -238,7 +245,7 @@ impl Work<'_> {
                     ));
                 }
             }
-            for check in telling_checks(table, columns) {
+            for check in telling_checks(table, columns, &self.labels) {
                 self.report.left_out.push((
                     format!("check {check} of {}", table.name),
                     "left out: a text in it may be a value".to_owned(),
@@ -258,6 +265,7 @@ impl Work<'_> {
     async fn fill(
         &mut self,
         judged: Vec<Vec<Judged>>,
+        totals: &Totals,
         seed: u64,
         rules: &Rules,
     ) -> anyhow::Result<()> {
@@ -270,20 +278,26 @@ impl Work<'_> {
         let filling = Filling::begin(
             self.client,
             &self.facts,
-            judged,
+            judged.clone(),
+            totals,
             seed,
             (SCHEMA, self.schema),
         )
         .await?;
         self.empty = filling.run(empty).await?;
-        for (at, statement) in rules.then.iter().enumerate() {
+        let sums = totals.statements(&self.facts, &judged, self.schema, |table| {
+            self.empty.contains_key(&table)
+        });
+        let sums = sums.iter().map(|sql| ("totals".to_owned(), sql));
+        let said = rules.then.iter().enumerate();
+        let said = said.map(|(at, sql)| (format!("statement {} of the rules", at + 1), sql));
+        let statements: Vec<(String, &String)> = sums.chain(said).collect();
+        for (what, statement) in statements {
             let text = format!("savepoint step; {statement}; release savepoint step");
             if let Err(error) = self.client.batch_execute(&text).await {
                 let refused = error.as_db_error().context("the database went away")?;
                 let why = format!("SQLSTATE {} {}", refused.code().code(), refused.message());
-                self.report
-                    .left_out
-                    .push((format!("statement {} of the rules", at + 1), why));
+                self.report.left_out.push((what, why));
                 self.client
                     .batch_execute("rollback to savepoint step")
                     .await?;
@@ -298,7 +312,7 @@ impl Work<'_> {
         for (at, columns) in judged.iter().enumerate() {
             let table = &self.facts.catalog.tables[at];
             let name = format!("{}.{}", quote_ident(self.schema), quote_ident(&table.name));
-            for check in telling_checks(table, columns) {
+            for check in telling_checks(table, columns, &self.labels) {
                 self.client
                     .batch_execute(&format!(
                         "alter table {name} drop constraint if exists {}",
@@ -307,8 +321,7 @@ impl Work<'_> {
                     .await?;
             }
             for (column, judged) in table.columns.iter().zip(columns) {
-                let (Verdict::Make(make), Some(default)) = (&judged.verdict, &column.default)
-                else {
+                let (Some(make), Some(default)) = (judged.verdict.made(), &column.default) else {
                     continue;
                 };
                 // What numbers a document stays: its texts are part of a format.
@@ -519,15 +532,15 @@ fn replace_nextval(text: &str, call: &str) -> String {
 }
 
 /// The checks of a table whose texts may quote a value of a column that is masked.
-fn telling_checks(table: &Table, columns: &[Judged]) -> Vec<String> {
+fn telling_checks(table: &Table, columns: &[Judged], labels: &HashSet<String>) -> Vec<String> {
     let verdict = |at: &usize| columns.get(*at).map(|judged| &judged.verdict);
     let checks = table.checks.iter().filter(|check| {
-        let masked = |at: &usize| matches!(verdict(at), Some(Verdict::Make(make)) if !matches!(make, Make::One(_)));
-        let kept = check.columns.iter().any(|at| verdict(at) == Some(&Verdict::Keep));
-        check.columns.iter().any(masked)
-            && literals::texts(&check.definition)
-                .iter()
-                .any(|text| !(literals::is_pattern(text) || kept && literals::is_label(text)))
+        let masked = |at: &usize| {
+            verdict(at)
+                .and_then(Verdict::made)
+                .is_some_and(|make| !matches!(make, Make::One(_)))
+        };
+        check.columns.iter().any(masked) && !literals::telling(&check.definition, labels).is_empty()
     });
     checks.map(|check| check.name.clone()).collect()
 }

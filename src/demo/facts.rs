@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use tenants::names::quote_ident;
 use tokio_postgres::Client;
 
-use crate::data::catalog::{Catalog, Generated, Type, introspect};
+use crate::data::catalog::{Catalog, ForeignKey, Generated, Type, introspect};
+
+use super::rules::Rules;
 
 /// How many values of a column are looked at.
 const SAMPLE: usize = 200;
@@ -59,6 +61,26 @@ impl Facts {
         };
         facts.sample(client, schema).await?;
         Ok(facts)
+    }
+
+    /// Adds the links that rules declare, as foreign keys without a name.
+    pub fn link(&mut self, rules: &Rules) {
+        for ((table, column), (other, referred)) in rules.links() {
+            let (Some(at), Some(to)) = (self.catalog.find(table), self.catalog.find(other)) else {
+                continue;
+            };
+            let column = self.catalog.tables[at].find(column);
+            let referred = self.catalog.tables[to].find(referred);
+            if let (Some(column), Some(referred), true) = (column, referred, at != to) {
+                self.catalog.tables[at].foreign_keys.push(ForeignKey {
+                    name: String::new(),
+                    columns: vec![column],
+                    table: to,
+                    referred: vec![referred],
+                    on_delete: "no action",
+                });
+            }
+        }
     }
 
     /// Whether a table's rows are read and filled by themselves.

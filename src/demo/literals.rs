@@ -1,7 +1,10 @@
 //! Texts that stand in definitions: which of them may be seen in a demo.
 //!
 //! A definition is the template author's, and may quote what is in the rows. In the demo it is kept if each text in it is
-//! one that no row needs to have held: a pattern, an empty document, a word that Postgres reads, or a plain label.
+//! one that no row needs to have held: a pattern, an empty document, a word that Postgres reads, or a value that is seen
+//! anyway because an enumeration or a check's list names it.
+
+use std::collections::HashSet;
 
 /// Words that mean something to Postgres, beside labels.
 #[rustfmt::skip]
@@ -9,9 +12,6 @@ const KNOWN: &[&str] = &[
     "UTC", "YYYY", "MM", "DD", "YYYY-MM", "YYYY-MM-DD", "YYYY-MM-DD HH24:MI:SS", "HH24:MI", "Month", "Day", "Mon", "IYYY-IW", "Q",
     "FM999999990.00", "FM999999", "t", "f", "{}", "[]", "1970-01-01", "1900-01-01", "infinity", "-infinity",
 ];
-
-/// Longest label.
-const LABEL: usize = 32;
 
 /// The texts in quotes of a definition as Postgres prints it.
 pub fn texts(definition: &str) -> Vec<String> {
@@ -62,19 +62,10 @@ pub fn is_pattern(text: &str) -> bool {
     })
 }
 
-/// Whether a text is a label or less: small letters, such as a view gives to a state.
-pub fn is_label(text: &str) -> bool {
-    is_pattern(text)
-        || text.len() <= LABEL
-            && text
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || matches!(c, ' ' | '_' | '-' | '/' | '%'))
-}
-
-/// A definition's texts that are more than labels.
-pub fn telling(definition: &str) -> Vec<String> {
+/// A definition's texts that may be values: they are no patterns, and no `labels` that are seen anyway.
+pub fn telling(definition: &str, labels: &HashSet<String>) -> Vec<String> {
     let mut texts = texts(definition);
-    texts.retain(|text| !is_label(text));
+    texts.retain(|text| !(is_pattern(text) || labels.contains(text)));
     texts
 }
 
@@ -91,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_and_labels_pass_and_values_do_not() {
+    fn patterns_and_known_labels_pass_and_values_do_not() {
         for text in [
             "",
             "^[^@\\s]+@[^@\\s]+$",
@@ -105,6 +96,8 @@ mod tests {
         for text in ["ada@corp.com", "Schmidt", "0190123456", "unpaid"] {
             assert!(!is_pattern(text), "{text}");
         }
-        assert!(is_label("partially paid") && !is_label("Schmidt") && !is_label("abc123def456"));
+        let labels = HashSet::from(["paid".to_owned()]);
+        let view = "select 'paid'::text, 'schmidt'::text where a ~ '^[a-z]+$'";
+        assert_eq!(telling(view, &labels), ["schmidt"]);
     }
 }

@@ -32,6 +32,8 @@ pub enum Make {
     Date(Rank),
     /// An instant; without its zone where that is false.
     Moment(Rank, bool),
+    /// The beginning of a day; without its zone where that is false.
+    Midnight(Rank, bool),
     /// A time of day.
     Time(bool),
     /// A span of time.
@@ -210,6 +212,10 @@ impl Cell<'_> {
                         "%Y-%m-%d %H:%M:%S"
                     })
                     .to_string()
+            }
+            Make::Midnight(rank, zoned) => {
+                let day = when(self.life.at(*rank, self.place, dice)).date_naive();
+                format!("{day} 00:00:00{}", if *zoned { "+00" } else { "" })
             }
             Make::Time(zoned) => {
                 let time = format!(

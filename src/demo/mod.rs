@@ -7,6 +7,8 @@
 mod build;
 mod checks;
 mod facts;
+mod guesses;
+mod kin;
 mod literals;
 mod make;
 mod names;
@@ -17,7 +19,10 @@ mod rows;
 mod rules;
 mod shapes;
 mod token;
+mod totals;
+mod typed;
 mod verdict;
+mod worked;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

@@ -5,8 +5,14 @@ use seed::{masks::Kind, values::fold};
 /// What a number counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Figure {
+    /// A truth, told by 0 and 1.
+    Flag,
     /// An amount of money.
     Money,
+    /// What one piece, hour or delivery costs.
+    Price,
+    /// What a person earns in a year, or a project may cost.
+    Budget,
     /// A share of a hundred.
     Percent,
     /// A few pieces.
@@ -74,6 +80,12 @@ pub fn text(name: &str, table: &str) -> Option<Kind> {
     let words = words(name);
     let whole: String = words.concat();
     let last = words.last().map(String::as_str).unwrap_or_default();
+    if words.len() > 1 && matches!(last, "id" | "key") && whole != "userid" {
+        return Some(Kind::Code);
+    }
+    if SHORT.contains(&last) {
+        return super::pattern::shape("^[A-Z]{2,3}$").map(Kind::Shape);
+    }
     for (kind, exact, parts) in TEXTS {
         let exact = exact
             .iter()
@@ -107,11 +119,44 @@ pub fn text(name: &str, table: &str) -> Option<Kind> {
 pub fn figure(name: &str) -> Option<Figure> {
     let words = words(name);
     let whole: String = words.concat();
-    let found = FIGURES.iter().find(|(_, exact, parts)| {
-        exact.iter().any(|word| words.iter().any(|w| w == word))
+    if words.len() > 1 && QUESTIONS.contains(&words[0].as_str()) {
+        return Some(Figure::Flag);
+    }
+    let found = FIGURES.iter().find(|(figure, exact, parts)| {
+        // `sort_order` is a place in a list, `units_on_order` is none.
+        let said = if *figure == Figure::Ordinal {
+            &words[words.len().saturating_sub(1)..]
+        } else {
+            &words[..]
+        };
+        exact.iter().any(|word| said.iter().any(|w| w == word))
             || parts.iter().any(|part| whole.contains(part))
     });
     found.map(|(figure, _, _)| *figure)
+}
+
+/// Whether a name says that of a point in time the day alone counts.
+pub fn is_day(name: &str) -> bool {
+    let words = words(name);
+    let days = [
+        "date", "datum", "fecha", "data", "day", "birthday", "birth", "dob",
+    ];
+    words
+        .last()
+        .is_some_and(|last| days.contains(&last.as_str()) || last.ends_with("date"))
+}
+
+/// What is behind the word of a name that says whose address or name it is: `city` of `ship_city`.
+pub fn without_purpose(name: &str) -> Option<Vec<String>> {
+    let words = words(name);
+    let purpose = words.len() > 1 && PURPOSES.contains(&words[0].as_str());
+    purpose.then(|| words[1..].to_vec())
+}
+
+/// Whether the rows of a table are those that something is sent to or billed to.
+pub fn is_customer(table: &str) -> bool {
+    let stem = stem(table);
+    CUSTOMERS.iter().any(|word| stem.contains(word))
 }
 
 /// Where the point in time that a column tells stands in the life of its row.
@@ -191,6 +236,40 @@ const PEOPLE: &[&str] = &[
 ];
 
 #[rustfmt::skip]
+const CUSTOMERS: &[&str] = &[
+    "customer", "client", "account", "user", "member", "buyer", "patient", "guest", "person", "contact", "kunde", "cliente",
+    "subscriber", "student", "debtor",
+];
+
+/// Words before the name of an address that say what it is for.
+const PURPOSES: &[&str] = &[
+    "ship",
+    "shipping",
+    "bill",
+    "billing",
+    "delivery",
+    "invoice",
+    "invoicing",
+    "liefer",
+    "rechnungs",
+    "envio",
+];
+
+/// Words that a yes or no begins with.
+const QUESTIONS: &[&str] = &["is", "has", "can", "was", "ist", "hat", "est", "es"];
+
+/// Short forms of names.
+const SHORT: &[&str] = &[
+    "abbr",
+    "abbrev",
+    "abbreviation",
+    "acronym",
+    "initials",
+    "kuerzel",
+    "sigle",
+];
+
+#[rustfmt::skip]
 const NAME_WORDS: &[&str] = &[
     "name", "nom", "nombre", "nome", "naam", "label", "bezeichnung",
 ];
@@ -218,8 +297,8 @@ type Said = (Kind, &'static [&'static str], &'static [&'static str]);
 #[rustfmt::skip]
 const TEXTS: &[Said] = &[
     (Kind::Email, &["email", "mail", "emails", "correo", "courriel", "epost"], &["email", "emailaddress"]),
-    (Kind::Ip, &["ip", "ipv4", "ipv6"], &["ipaddress", "remoteaddr"]),
-    (Kind::Mac, &["mac"], &["macaddress"]),
+    (Kind::Ip, &["ip", "ipv4", "ipv6", "ipaddress", "ipaddr", "remoteaddr", "remoteaddress"], &[]),
+    (Kind::Mac, &["mac", "macaddress"], &[]),
     (Kind::Phone, &["phone", "tel", "fax", "mobile", "cell", "handy", "telefon", "telefono", "telephone", "telefone", "telefoon", "telefax", "extension"], &["phone", "telefon", "mobilnummer", "handynummer"]),
     (Kind::First, &["fname", "prenom", "vorname", "voornaam", "firstname", "forename"], &["firstname", "givenname", "vorname", "forename", "prenom", "voornaam", "primernombre"]),
     (Kind::Last, &["lname", "surname", "nachname", "apellido", "apellidos", "cognome", "sobrenome", "achternaam", "lastname"], &["lastname", "surname", "familyname", "nachname", "nomdefamille", "achternaam", "apellido"]),
@@ -245,6 +324,7 @@ const TEXTS: &[Said] = &[
     (Kind::Uuid, &["uuid", "guid"], &["uuid"]),
     (Kind::Hex, &["checksum", "md5", "sha1", "sha256", "etag", "fingerprint"], &["checksum"]),
     (Kind::File, &["file", "filename", "attachment", "photo", "image", "picture", "avatar", "path", "datei", "fichier"], &["filename", "filepath", "photopath"]),
+    (Kind::Pack, &["packaging", "packsize", "quantityperunit", "unitsize", "verpackung"], &["perunit"]),
     (Kind::Prose, &["description", "body", "content", "message", "bio", "biography", "about", "article", "beschreibung", "contenu", "descripcion", "text", "details", "desc"], &["description", "beschreibung"]),
     (Kind::Sentence, &["note", "notes", "comment", "comments", "remark", "remarks", "summary", "reason", "bemerkung", "kommentar", "commentaire", "nota", "instructions", "excerpt", "terms", "question", "answer", "feedback"], &["comment", "remark"]),
     (Kind::Title, &["subject", "headline", "betreff", "caption", "topic", "heading", "label"], &[]),
@@ -266,14 +346,18 @@ type Counted = (Figure, &'static [&'static str], &'static [&'static str]);
 
 #[rustfmt::skip]
 const FIGURES: &[Counted] = &[
+    (Figure::Flag, &["active", "enabled", "disabled", "deleted", "archived", "discontinued", "flag", "visible", "verified", "locked", "blocked", "aktiv", "actif", "activo"], &[]),
     (Figure::Latitude, &["lat", "latitude"], &["latitude"]),
     (Figure::Longitude, &["lon", "lng", "long", "longitude"], &["longitude"]),
     (Figure::Year, &["year", "jahr", "annee", "ano"], &[]),
     (Figure::Age, &["age", "alter", "edad"], &[]),
     (Figure::Percent, &["percent", "percentage", "pct", "discount", "rabatt", "progress", "share"], &["percent", "taxrate", "vatrate"]),
-    (Figure::Money, &["price", "amount", "total", "subtotal", "cost", "fee", "salary", "budget", "value", "balance", "revenue", "income", "preis", "betrag", "summe", "gehalt", "prix", "montant", "precio", "importe", "rate", "freight", "tax", "net", "gross", "paid", "remaining"], &["price", "amount", "salary", "total", "cost"]),
+    (Figure::Budget, &["salary", "budget", "revenue", "income", "gehalt", "salaire", "turnover"], &["salary"]),
+    (Figure::Price, &["price", "rate", "fee", "freight", "postage", "preis", "prix", "precio", "prezzo"], &["price"]),
+    (Figure::Money, &["amount", "total", "subtotal", "cost", "value", "balance", "betrag", "summe", "montant", "importe", "tax", "net", "gross", "paid", "remaining"], &["amount", "total", "cost"]),
+    (Figure::Quantity, &["quantity", "qty", "units", "pieces", "stock", "inventory", "reorder", "menge", "anzahl", "quantite", "cantidad"], &["quantity", "inventory"]),
     (Figure::Ordinal, &["position", "ordinal", "order", "sort", "rank", "seq", "sequence", "line", "step"], &["sortorder", "lineno", "linenumber"]),
-    (Figure::Quantity, &["quantity", "qty", "count", "units", "pieces", "stock", "menge", "anzahl", "quantite", "cantidad", "number", "level"], &["quantity", "inventory"]),
+    (Figure::Quantity, &["count", "number", "level"], &[]),
     (Figure::Size, &["bytes", "size", "length", "filesize"], &["filesize"]),
     (Figure::Span, &["duration", "seconds", "minutes", "hours", "days", "milliseconds", "ms", "dauer", "hour"], &["duration", "millisecond"]),
 ];
@@ -306,11 +390,33 @@ mod tests {
             ("contact_name", "suppliers", Kind::Name),
             ("ship_city", "orders", Kind::City),
             ("codigo_postal", "direcciones", Kind::Zip),
+            ("ship_address", "orders", Kind::Street),
+            ("client_ip_address", "visits", Kind::Ip),
+            ("quantity_per_unit", "products", Kind::Pack),
+            ("territory_id", "territories", Kind::Code),
             ("title", "employees", Kind::Job),
             ("title", "albums", Kind::Title),
         ] {
             assert_eq!(text(name, table), Some(kind), "{table}.{name}");
         }
+    }
+
+    #[test]
+    fn names_say_what_is_counted() {
+        for (name, said) in [
+            ("units_on_order", Some(Figure::Quantity)),
+            ("sort_order", Some(Figure::Ordinal)),
+            ("unit_price", Some(Figure::Price)),
+            ("invoice_total", Some(Figure::Money)),
+            ("discontinued", Some(Figure::Flag)),
+            ("is_paid", Some(Figure::Flag)),
+            ("island", None),
+        ] {
+            assert_eq!(figure(name), said, "{name}");
+        }
+        assert!(is_day("hire_date") && is_day("OrderDate") && !is_day("dated_at"));
+        assert_eq!(without_purpose("ship_city"), Some(vec!["city".to_owned()]));
+        assert_eq!(without_purpose("shipment"), None);
     }
 
     #[test]

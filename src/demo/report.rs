@@ -16,6 +16,9 @@ use super::{
 pub struct Report {
     /// Each column.
     pub columns: Vec<Line>,
+    /// What adds up in the template and is made to add up in the demo.
+    #[serde(default)]
+    pub totals: Vec<String>,
     /// Tables that are served empty, and why.
     pub empty: Vec<(String, String)>,
     /// What is not there, or not as in the template, and why.
@@ -51,6 +54,20 @@ impl Report {
                             .get(*key)
                             .map_or("", |key| &facts.catalog.tables[key.table].name);
                         ("wired", format!("to {target}"))
+                    }
+                    Verdict::Echo { key, column, .. } => {
+                        let other = table
+                            .foreign_keys
+                            .get(*key)
+                            .map(|key| &facts.catalog.tables[key.table]);
+                        let name = other.and_then(|other| {
+                            Some(format!(
+                                "as {}.{}",
+                                other.name,
+                                other.columns.get(*column)?.name
+                            ))
+                        });
+                        ("masked", name.unwrap_or_default())
                     }
                     Verdict::Number => ("wired", "row".to_owned()),
                     Verdict::Computed => ("computed", String::new()),
@@ -88,6 +105,9 @@ impl Report {
                 line.verdict, line.signal, line.generator
             );
         }
+        for total in &self.totals {
+            let _ = writeln!(out, "adds up: {total}");
+        }
         for (table, why) in &self.empty {
             let _ = writeln!(out, "{table} is served empty: {why}");
         }
@@ -121,6 +141,7 @@ fn name(make: &Make) -> String {
         Make::Same(_) => "always the same".to_owned(),
         Make::Date(rank) => format!("date, {}", format!("{rank:?}").to_lowercase()),
         Make::Moment(rank, _) => format!("instant, {}", format!("{rank:?}").to_lowercase()),
+        Make::Midnight(rank, _) => format!("day, {}", format!("{rank:?}").to_lowercase()),
         Make::Time(_) => "time of day".to_owned(),
         Make::Interval => "interval".to_owned(),
         Make::Bytes => "bytes".to_owned(),

@@ -14,7 +14,9 @@ use crate::data::catalog::Table;
 use super::{
     facts::Facts,
     make::{Cell, Life, Make},
+    totals::{Totals, scale_of},
     verdict::{Judged, Verdict},
+    worked,
 };
 
 /// No row.
@@ -40,6 +42,7 @@ pub struct Filling<'a> {
     client: &'a Client,
     facts: &'a Facts,
     judged: Vec<Vec<Judged>>,
+    totals: &'a Totals,
     seed: u64,
     source: &'a str,
     target: &'a str,
@@ -57,6 +60,7 @@ impl<'a> Filling<'a> {
         client: &'a Client,
         facts: &'a Facts,
         mut judged: Vec<Vec<Judged>>,
+        totals: &'a Totals,
         seed: u64,
         (source, target): (&'a str, &'a str),
     ) -> Result<Self, tokio_postgres::Error> {
@@ -79,6 +83,7 @@ impl<'a> Filling<'a> {
             client,
             facts,
             judged,
+            totals,
             seed,
             source,
             target,
@@ -208,7 +213,7 @@ impl<'a> Filling<'a> {
                 if kept || in_key(column) || grouping.contains(&column) {
                     self.as_text(at, column)
                 } else if table.columns[column].nullable
-                    && matches!(self.judged[at][column].verdict, Verdict::Make(_))
+                    && self.judged[at][column].verdict.made().is_some()
                 {
                     let name = quote_ident(&table.columns[column].name);
                     format!("case when {name} is distinct from null then '' end")
@@ -332,13 +337,29 @@ impl<'a> Filling<'a> {
         let mut out = Vec::with_capacity(CHUNK + 4096);
         for (number, cells) in read.iter().enumerate() {
             let row = Row::new(self.seed, &table.name, number as u64);
+            let mut values: Vec<Option<String>> = vec![None; table.columns.len()];
+            for &column in &written {
+                let own = cells[column].as_deref();
+                values[column] = self.value(&row, at, column, number as u32, own);
+            }
+            for formula in self.totals.formulas(at) {
+                let scale = |column: usize| scale_of(&table.columns[column].ty);
+                let free = |column: usize| {
+                    matches!(self.judged[at][column].verdict, Verdict::Make(_))
+                        && !self
+                            .totals
+                            .formulas(at)
+                            .iter()
+                            .any(|other| other.column == column)
+                };
+                worked::work(formula, &mut values, &row, scale, free);
+            }
             for (place, &column) in written.iter().enumerate() {
                 if place > 0 {
                     out.push(b'\t');
                 }
-                let own = cells[column].as_deref();
-                match self.value(&row, at, column, number as u32, own) {
-                    Some(text) => escape(&text, &mut out),
+                match &values[column] {
+                    Some(text) => escape(text, &mut out),
                     None => out.extend_from_slice(b"\\N"),
                 }
             }
@@ -366,6 +387,7 @@ impl<'a> Filling<'a> {
             Verdict::Make(make) => own.and_then(|_| self.cell(row, at, column, number, make)),
             Verdict::Number => Some((number + 1).to_string()),
             Verdict::Follow { .. } => own.and_then(|own| self.followed(at, column, number, own)),
+            Verdict::Echo { .. } => own.and_then(|own| self.echoed(row, at, column, number, own)),
             Verdict::Computed | Verdict::Omit => None,
         }
     }
@@ -424,10 +446,48 @@ impl<'a> Filling<'a> {
                     );
                     return self.cell(&row, at, column, number, make);
                 }
+                Verdict::Echo { .. } => {
+                    let row = Row::new(
+                        self.seed,
+                        &self.facts.catalog.tables[at].name,
+                        u64::from(number),
+                    );
+                    return self.echoed(&row, at, column, number, own);
+                }
                 Verdict::Computed | Verdict::Omit => return None,
             }
         }
         None
+    }
+
+    /// What the row that a row belongs to says in another column, or what the row says itself where there is none.
+    fn echoed(
+        &self,
+        row: &Row<'_>,
+        at: usize,
+        column: usize,
+        number: u32,
+        own: &str,
+    ) -> Option<String> {
+        let Verdict::Echo {
+            key,
+            column: other,
+            make,
+        } = &self.judged[at][column].verdict
+        else {
+            return None;
+        };
+        let foreign = &self.facts.catalog.tables[at].foreign_keys[*key];
+        let partner = self.wires[at].refs.get(*key)?.get(number as usize).copied();
+        let partner =
+            partner.filter(|row| *row != NONE && !self.empty.contains_key(&foreign.table));
+        let said = partner.and_then(|row| self.followed(foreign.table, *other, row, own));
+        let text = said.or_else(|| self.cell(row, at, column, number, make))?;
+        // The other column may have more room.
+        Some(match make {
+            Make::Text(of) => text.chars().take(of.most.unwrap_or(usize::MAX)).collect(),
+            _ => text,
+        })
     }
 
     fn as_text(&self, at: usize, column: usize) -> String {
@@ -470,7 +530,8 @@ impl<'a> Filling<'a> {
     }
 }
 
-fn from(facts: &Facts, at: usize, source: &str) -> String {
+/// A table as it is read and written: without those that inherit from it.
+pub fn from(facts: &Facts, at: usize, source: &str) -> String {
     let table: &Table = &facts.catalog.tables[at];
     let only = if table.kind.word() == "table" {
         "only "

@@ -1,7 +1,7 @@
 //! What is said of tables and columns by name, over what is found out about them: the file of `SANDLOT_DEMO_RULES`.
 //!
-//! A line says one thing: `TABLE.COLUMN keep`, `omit`, `null`, or how it is made; `TABLE empty`; `VIEW keep`; or
-//! `then SQL`, which is run on the made rows. Lines that are indented go on with the one before; `#` begins a comment.
+//! A line says one thing: `TABLE.COLUMN keep`, `omit`, `null`, `as TABLE.COLUMN`, or how it is made; `TABLE empty`;
+//! `VIEW keep`; or `then SQL`, which is run on the made rows. Lines that are indented go on with the one before; `#` begins a comment.
 
 use std::collections::HashMap;
 
@@ -24,6 +24,8 @@ pub enum Said {
     Omit,
     /// Its values are made like this.
     Make(Make),
+    /// Its values refer to those of this column of this table, as a foreign key would.
+    As(String, String),
 }
 
 /// All that is said.
@@ -65,6 +67,34 @@ impl Rules {
         self.columns.get(&(table.to_owned(), column.to_owned()))
     }
 
+    /// Columns that refer to others without a foreign key: each with the table and column that it refers to.
+    pub fn links(&self) -> impl Iterator<Item = (&(String, String), (&str, &str))> {
+        let mut links: Vec<_> = self
+            .columns
+            .iter()
+            .filter_map(|(column, said)| match said {
+                Said::As(table, other) => Some((column, (table.as_str(), other.as_str()))),
+                _ => None,
+            })
+            .collect();
+        // A map has no order, and the order of keys decides how old rows are.
+        links.sort();
+        links.into_iter()
+    }
+
+    /// Whether a statement of the rules works on a table: then it says how what is in it adds up.
+    pub fn works_on(&self, table: &str) -> bool {
+        self.then.iter().any(|statement| {
+            let mut words = statement.split_whitespace();
+            words
+                .next()
+                .is_some_and(|word| word.eq_ignore_ascii_case("update"))
+                && words
+                    .next()
+                    .is_some_and(|word| word.trim_matches('"') == table)
+        })
+    }
+
     /// Whether a table is to be served empty.
     pub fn is_empty(&self, table: &str) -> bool {
         self.relations.get(table) == Some(&false)
@@ -96,6 +126,13 @@ impl Rules {
         let said = match rest {
             "keep" => Said::Keep,
             "omit" => Said::Omit,
+            rest if rest.starts_with("as ") => {
+                let (table, column) = rest[3..]
+                    .trim()
+                    .split_once('.')
+                    .context("`as` takes a table and a column")?;
+                Said::As(table.to_owned(), column.to_owned())
+            }
             rest => Said::Make(make(rest)?),
         };
         self.columns
@@ -211,6 +248,7 @@ pub const KINDS: &[(&str, Kind)] = &[
     ("uuid", Kind::Uuid),
     ("file", Kind::File),
     ("mime", Kind::Mime),
+    ("pack", Kind::Pack),
 ];
 
 #[cfg(test)]
@@ -230,6 +268,13 @@ mod tests {
         );
         assert!(rules.is_empty("t") && rules.is_kept("v") && !rules.is_kept("t"));
         assert_eq!(rules.then, ["update t set a = 1"]);
+        assert!(rules.works_on("t") && !rules.works_on("a"));
+        let rules = rules.read("o.mail as c.email").unwrap();
+        let links: Vec<_> = rules.links().collect();
+        assert_eq!(
+            links,
+            [(&("o".to_owned(), "mail".to_owned()), ("c", "email"))]
+        );
     }
 
     #[test]

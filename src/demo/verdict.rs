@@ -3,6 +3,8 @@
 //! Deny by default: a column is shown as it is only if a rule says so of its type or name. Three signals mask it whatever
 //! its type: its name, its part in keys and constraints, and what its values look like.
 
+use std::collections::HashSet;
+
 use seed::masks::{Kind, Text};
 
 use crate::data::catalog::{Column, Generated, Table, Type, TypeKind};
@@ -10,10 +12,12 @@ use crate::data::catalog::{Column, Generated, Table, Type, TypeKind};
 use super::{
     checks::{Bounds, Checks},
     facts::{Facts, is_whole},
-    make::{Document, Make},
-    names::{self, Figure, Rank},
+    kin,
+    make::Make,
+    names::{self, Rank},
     rules::{Rules, Said},
     shapes::{self, Shape},
+    typed::{document, plain, range, share, span},
 };
 
 /// What becomes of a column.
@@ -28,6 +32,16 @@ pub enum Verdict {
         /// Position in the key's columns.
         part: usize,
     },
+    /// Its values are those of another column of that row, so that what belongs together says the same; where there is no
+    /// such row, they are made by themselves.
+    Echo {
+        /// Position in the table's foreign keys.
+        key: usize,
+        /// Position among the columns of the table that the key refers to.
+        column: usize,
+        /// How they are made by themselves.
+        make: Make,
+    },
     /// The number of the row, from 1.
     Number,
     /// The database works it out.
@@ -36,6 +50,16 @@ pub enum Verdict {
     Make(Make),
     /// It is not there.
     Omit,
+}
+
+impl Verdict {
+    /// How the column is made up, where it is.
+    pub fn made(&self) -> Option<&Make> {
+        match self {
+            Self::Make(make) | Self::Echo { make, .. } => Some(make),
+            _ => None,
+        }
+    }
 }
 
 /// What becomes of a column, and why.
@@ -53,7 +77,7 @@ pub struct Judged {
 
 /// Judges all columns of all tables that have rows.
 pub fn judge(facts: &Facts, rules: &Rules) -> Vec<Vec<Judged>> {
-    (0..facts.catalog.tables.len())
+    let mut judged: Vec<Vec<Judged>> = (0..facts.catalog.tables.len())
         .map(|at| {
             if facts.has_rows(at) {
                 Bench::new(facts, rules, at).columns()
@@ -61,7 +85,27 @@ pub fn judge(facts: &Facts, rules: &Rules) -> Vec<Vec<Judged>> {
                 Vec::new()
             }
         })
-        .collect()
+        .collect();
+    kin::join(facts, rules, &mut judged);
+    judged
+}
+
+/// Texts that are seen in any case: what enumerations and checks' lists name of columns that are shown.
+pub fn labels(facts: &Facts, judged: &[Vec<Judged>]) -> HashSet<String> {
+    let mut labels = HashSet::new();
+    for (table, columns) in facts.catalog.tables.iter().zip(judged) {
+        let checks = Checks::read(table);
+        for (at, column) in columns.iter().enumerate() {
+            if column.verdict != Verdict::Keep {
+                continue;
+            }
+            if let TypeKind::Enum(named) = &table.columns[at].ty.base().kind {
+                labels.extend(named.iter().cloned());
+            }
+            labels.extend(checks.bounds[at].list.iter().flatten().cloned());
+        }
+    }
+    labels
 }
 
 /// A table under judgement.
@@ -122,7 +166,7 @@ impl<'a> Bench<'a> {
             Some(Said::Make(make)) => {
                 return (Verdict::Make(self.fit(at, make.clone())), because("rule"));
             }
-            None => {}
+            Some(Said::As(..)) | None => {}
         }
         let in_key = self.table.key.contains(&at);
         let shape = self
@@ -186,6 +230,10 @@ impl<'a> Bench<'a> {
             .iter()
             .enumerate()
             .find_map(|(key, foreign)| {
+                // A link that a rule declares is none that the database knows: not all of its values need a partner.
+                if foreign.name.is_empty() {
+                    return None;
+                }
                 let part = foreign.columns.iter().position(|column| *column == at)?;
                 // A key that refers to itself by the same column tells nothing.
                 let same = foreign.table == self.at && foreign.referred.get(part) == Some(&at);
@@ -364,7 +412,11 @@ impl<'a> Bench<'a> {
                     .min(15);
                 let most = 10i64.checked_pow(digits).unwrap_or(i64::MAX) - 1;
                 let (low, high) = span(name, bounds, most, scale > 0);
-                Some(Make::Decimal(low, high.min(most), scale))
+                let narrow = ty.precision.is_some() && digits <= 1;
+                match share("float8", name, bounds).filter(|_| narrow) {
+                    Some(share) => Some(share),
+                    None => Some(Make::Decimal(low, high.min(most), scale)),
+                }
             }
             "bit" => Some(Make::Bits(1)),
             other => plain(other, name, bounds),
@@ -397,8 +449,9 @@ impl<'a> Bench<'a> {
                     continue;
                 };
                 if high <= low
-                    && let Verdict::Make(Make::Date(rank) | Make::Moment(rank, _)) =
-                        &mut columns[second].verdict
+                    && let Verdict::Make(
+                        Make::Date(rank) | Make::Moment(rank, _) | Make::Midnight(rank, _),
+                    ) = &mut columns[second].verdict
                 {
                     *rank = if low == Rank::Start {
                         Rank::Late
@@ -426,7 +479,9 @@ impl<'a> Bench<'a> {
 
 fn rank_of(verdict: &Verdict) -> Option<Rank> {
     match verdict {
-        Verdict::Make(Make::Date(rank) | Make::Moment(rank, _)) => Some(*rank),
+        Verdict::Make(Make::Date(rank) | Make::Moment(rank, _) | Make::Midnight(rank, _)) => {
+            Some(*rank)
+        }
         _ => None,
     }
 }
@@ -455,112 +510,4 @@ fn is_personal(kind: &Kind) -> bool {
             | Uuid
             | Zip
     )
-}
-
-/// How values of a built-in type are made.
-fn plain(ty: &str, name: &str, bounds: &Bounds) -> Option<Make> {
-    let whole = |most: i64| {
-        let (low, high) = span(name, bounds, most, false);
-        if names::figure(name) == Some(Figure::Ordinal) {
-            Make::Ordinal
-        } else {
-            Make::Int(low, high)
-        }
-    };
-    Some(match ty {
-        "int2" => whole(32_767),
-        "int4" => whole(2_000_000_000),
-        "int8" => whole(1_000_000_000_000),
-        "float4" | "float8" => {
-            let (low, high) = span(name, bounds, 1_000_000, true);
-            Make::Decimal(
-                low,
-                high,
-                if names::figure(name) == Some(Figure::Latitude) {
-                    5
-                } else {
-                    2
-                },
-            )
-        }
-        "money" => Make::Decimal(1, 5000, 2),
-        "bool" => Make::Bool,
-        "date" => Make::Date(names::rank(name)),
-        "timestamp" => Make::Moment(names::rank(name), false),
-        "timestamptz" => Make::Moment(names::rank(name), true),
-        "time" => Make::Time(false),
-        "timetz" => Make::Time(true),
-        "interval" => Make::Interval,
-        "uuid" => Make::text(Kind::Uuid),
-        "bytea" => Make::Bytes,
-        "inet" => Make::Inet,
-        "cidr" => Make::Cidr,
-        "macaddr" => Make::Mac(false),
-        "macaddr8" => Make::Mac(true),
-        "json" | "jsonb" => Make::Json(document(None)),
-        "point" => Make::Point,
-        "xml" => Make::Xml,
-        "tsvector" => Make::Lexemes,
-        "text" | "varchar" | "bpchar" | "citext" => {
-            Make::text(names::text(name, "").unwrap_or(Kind::Word))
-        }
-        "numeric" => Make::Decimal(1, 1000, 2),
-        "varbit" => Make::Bits(8),
-        _ => return None,
-    })
-}
-
-fn range(ty: &str) -> Option<Make> {
-    let of = match ty.replace("multirange", "range").as_str() {
-        "int4range" | "int8range" => Make::Int(1, 500),
-        "numrange" => Make::Decimal(1, 500, 0),
-        "daterange" => Make::Date(Rank::Start),
-        "tsrange" | "tstzrange" => Make::Moment(Rank::Start, false),
-        _ => return None,
-    };
-    Some(if ty.contains("multirange") {
-        Make::Ranges(Box::new(of))
-    } else {
-        Make::Range(Box::new(of))
-    })
-}
-
-fn document(kind: Option<&str>) -> Document {
-    let leaf = |make: Make| Document::Leaf(Box::new(make));
-    let members = vec![
-        ("label".to_owned(), leaf(Make::text(Kind::Title))),
-        ("note".to_owned(), leaf(Make::text(Kind::Sentence))),
-        ("level".to_owned(), leaf(Make::Int(1, 1000))),
-    ];
-    match kind {
-        Some("array") => Document::Array(Box::new(Document::Object(members))),
-        Some("string") => leaf(Make::text(Kind::Title)),
-        Some("number") => leaf(Make::Int(1, 1000)),
-        Some("boolean") => leaf(Make::Bool),
-        _ => Document::Object(members),
-    }
-}
-
-/// The lowest and highest number that a column of this name may hold.
-fn span(name: &str, bounds: &Bounds, most: i64, broken: bool) -> (i64, i64) {
-    let (low, high) = match names::figure(name) {
-        Some(Figure::Money) => (1, 2000),
-        Some(Figure::Percent) => (0, 30),
-        Some(Figure::Quantity) => (1, 60),
-        Some(Figure::Year) => (1990, 2026),
-        Some(Figure::Age) => (18, 80),
-        Some(Figure::Latitude) => (-60, 70),
-        Some(Figure::Longitude) => (-170, 170),
-        Some(Figure::Ordinal) => (1, 20),
-        Some(Figure::Size) => (1000, 9_000_000),
-        Some(Figure::Span) if broken => (1, 40),
-        Some(Figure::Span) => (60, 600_000),
-        None => (1, 10_000),
-    };
-    let low = bounds.low.map_or(low, |bound| low.max(bound.ceil() as i64));
-    let high = bounds
-        .high
-        .map_or(high, |bound| high.min(bound.floor() as i64))
-        .max(low);
-    (low.min(most), high.clamp(low.min(most), most))
 }

@@ -7,10 +7,14 @@ use serde_json::json;
 
 use crate::harness::{Client, Server};
 
+mod canaries;
 mod examples;
 mod masking;
 mod refresh;
+mod script;
+mod totals;
 mod writes;
+mod zoo;
 
 /// Makes a demo of a seed, and a client with the public token.
 pub async fn demo(server: &Server, seed: u64) -> (Client, Arc<Generation>) {

@@ -19,6 +19,7 @@ use tokio::{
 };
 
 mod client;
+pub mod process;
 
 pub use client::{Answer, Client, PASSWORD};
 

@@ -92,6 +92,8 @@ pub enum Kind {
     File,
     /// Media type.
     Mime,
+    /// How much is in one piece: `12 jars of 250 g`.
+    Pack,
     /// Text of the shape that a regular expression describes.
     Shape(codes::Shape),
 }
@@ -257,6 +259,7 @@ impl<'a> Row<'a> {
                     "text/csv",
                 ])
                 .to_owned(),
+            Kind::Pack => words::pack(dice),
             Kind::Shape(shape) => shape.spell(dice),
         }
     }
@@ -406,6 +409,7 @@ mod tests {
         Kind::Uuid,
         Kind::File,
         Kind::Mime,
+        Kind::Pack,
     ];
 
     #[test]

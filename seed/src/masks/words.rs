@@ -35,6 +35,25 @@ pub(super) fn word(dice: &mut Dice) -> String {
     }
 }
 
+/// How much is in one piece.
+pub(super) fn pack(dice: &mut Dice) -> String {
+    let count = dice.pick(&["6", "10", "12", "20", "24", "36", "48"]);
+    let (vessel, size) = [
+        ("boxes", "500 g"),
+        ("jars", "250 g"),
+        ("bottles", "750 ml"),
+        ("bags", "1 kg"),
+        ("packs", "4 pieces"),
+        ("tins", "400 g"),
+        ("cartons", "1 l"),
+    ][dice.below(7)];
+    match dice.below(3) {
+        0 => format!("{count} {vessel}"),
+        1 => format!("{count} x {size}"),
+        _ => format!("{count} {vessel} of {size}"),
+    }
+}
+
 /// A job title.
 pub(super) fn job(dice: &mut Dice) -> String {
     let level = dice.pick(&[

@@ -359,11 +359,14 @@ const ELSEWHERE: &str = "select pg_catalog.pg_describe_object(d.classid, d.objid
                 where e.classid = d.classid and e.objid = d.objid and e.deptype in ('e', 'i'))))
     limit 1";
 
-/// A relation or routine of the template that somebody else owns: the file has switched roles.
+/// A relation or routine of the template that somebody else owns: the file has switched roles. What Postgres makes for a
+/// range type belongs to the superuser, whoever makes the type.
 const FOREIGN: &str = "select pg_catalog.pg_describe_object(d.classid, d.objid, 0)
     from pg_catalog.pg_depend d
         left join pg_catalog.pg_class c on d.classid = 'pg_catalog.pg_class'::regclass and c.oid = d.objid
         left join pg_catalog.pg_proc p on d.classid = 'pg_catalog.pg_proc'::regclass and p.oid = d.objid
     where d.refclassid = 'pg_catalog.pg_namespace'::regclass and d.refobjid = 'public'::regnamespace
         and pg_catalog.pg_get_userbyid(coalesce(c.relowner, p.proowner)) <> current_user
+        and not exists (select from pg_catalog.pg_depend e where e.classid = d.classid and e.objid = d.objid
+            and e.deptype = 'i' and e.refclassid = 'pg_catalog.pg_type'::regclass)
     limit 1";
