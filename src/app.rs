@@ -435,20 +435,20 @@ fn beside_exports(app: &App) -> exports::Beside {
     }
 }
 
+/// The platform's own calls, by what they are about.
+type Calls = (
+    AccountsApi,
+    TenantApi,
+    SettingsApi,
+    DemoApi,
+    AuthApi,
+    TokensApi,
+    ReportsApi,
+    LogsApi,
+);
+
 /// The platform's own calls.
-pub fn service() -> OpenApiService<
-    (
-        AccountsApi,
-        TenantApi,
-        SettingsApi,
-        DemoApi,
-        AuthApi,
-        TokensApi,
-        ReportsApi,
-        LogsApi,
-    ),
-    (),
-> {
+pub fn service() -> OpenApiService<Calls, ()> {
     OpenApiService::new(
         (
             AccountsApi,
