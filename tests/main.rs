@@ -35,6 +35,7 @@ mod reports;
 mod reset;
 mod rubbish;
 mod slow;
+mod slugs;
 mod spares;
 mod sql;
 mod strangers;
