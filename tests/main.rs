@@ -36,6 +36,7 @@ mod reset;
 mod rubbish;
 mod scale_out;
 mod slow;
+mod slugs;
 mod soak;
 mod spares;
 mod sql;

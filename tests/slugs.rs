@@ -94,7 +94,7 @@ fn the_catalogue_is_what_was_promised() {
 
 #[tokio::test]
 async fn every_error_that_a_client_can_cause_is_as_promised() {
-    let server = Server::start_with(&["--request-timeout=4", "--log-days=0"]).await;
+    let server = Server::start_with(&["--request-timeout=15", "--log-days=0"]).await;
     let tenant = server.tenant("slugs").await;
     let mut met = Met::default();
     requests(&tenant.admin, &mut met).await;
@@ -155,23 +155,29 @@ async fn requests(admin: &Client, met: &mut Met) {
         admin.post("/api/v1/clients", &large).await,
     );
     let plain = admin.with("Content-Type", "text/plain");
-    let plain = plain.call(Method::POST, "/api/v1/clients", Some("x".into()));
-    met.note("unsupported-media-type", plain.await);
+    let plain = plain
+        .call(Method::POST, "/api/v1/clients", Some("x".into()))
+        .await;
+    met.note("unsupported-media-type", plain);
     let keyed = admin.with("Idempotency-Key", "the same");
     keyed
         .post(
             "/api/v1/notes",
-            &json!({"rel_type": "client", "rel_id": 1, "description": "one"}),
+            &json!({"rel_type": "client", "rel_id": 1, "content": "one"}),
         )
         .await
         .expect(201);
-    let other = keyed.post(
-        "/api/v1/notes",
-        &json!({"rel_type": "client", "rel_id": 1, "description": "two"}),
-    );
-    met.note("idempotency-conflict", other.await);
-    let slow = admin.post("/api/v1/sql", &json!({"query": "select pg_sleep(30)"}));
-    met.note("request-timeout", slow.await);
+    let other = keyed
+        .post(
+            "/api/v1/notes",
+            &json!({"rel_type": "client", "rel_id": 1, "content": "two"}),
+        )
+        .await;
+    met.note("idempotency-conflict", other);
+    let slow = admin
+        .post("/api/v1/sql", &json!({"query": "select pg_sleep(30)"}))
+        .await;
+    met.note("request-timeout", slow);
 }
 
 /// Credentials of people.
@@ -250,19 +256,22 @@ async fn tokens(server: &Server, met: &mut Met) {
 
 /// Rules of tables, and views that fail.
 async fn rows(admin: &Client, met: &mut Met) {
-    let view = admin.post("/api/v1/report_invoices", &json!({"number": "x"}));
-    met.note("forbidden", view.await);
+    let view = admin
+        .post("/api/v1/report_invoices", &json!({"number": "x"}))
+        .await;
+    met.note("forbidden", view);
     // What else is wrong with the request does not matter then.
-    let view = admin.post("/api/v1/report_invoices?no_such=1", &json!({"number": "x"}));
-    met.note("forbidden", view.await);
+    let view = admin
+        .post("/api/v1/report_invoices?no_such=1", &json!({"number": "x"}))
+        .await;
+    met.note("forbidden", view);
     let task = json!({"name": "x", "status": 99});
     met.note("creation-failed", admin.post("/api/v1/tasks", &task).await);
     met.note(
         "update-failed",
         admin.patch("/api/v1/tasks/1", &json!({"status": 99})).await,
     );
-    let currency = admin
-        .read("/api/v1/invoices?per_page=1").await;
+    let currency = admin.read("/api/v1/invoices?per_page=1").await;
     let currency = format!("/api/v1/currencies/{}", currency["data"][0]["currency_id"]);
     met.note("deletion-failed", admin.delete(&currency).await);
     let sql = json!({"query": "create view broken as select 1 / (id - 1) as x, id from clients"});
@@ -270,8 +279,10 @@ async fn rows(admin: &Client, met: &mut Met) {
     met.note("view-execution-error", admin.get("/api/v1/broken").await);
     let report = json!({"slug": "broken", "title": "Broken", "view": "broken", "published": true});
     admin.post("/api/reports", &report).await.expect(201);
-    let figures = admin.get("/api/v1/reports/broken/aggregate?measure=x&aggregation=sum");
-    met.note("aggregation-error", figures.await);
+    let figures = admin
+        .get("/api/v1/reports/broken/aggregate?measure=x&aggregation=sum")
+        .await;
+    met.note("aggregation-error", figures);
 }
 
 /// A tenant above its quota, and one that is still being made.
@@ -280,8 +291,9 @@ async fn states(server: &Server, met: &mut Met) {
     server.app.tenancy.measure(1, true).await.unwrap();
     let more = tenant
         .admin
-        .post("/api/v1/clients", &json!({"name": "One more"}));
-    met.note("quota-exceeded", more.await);
+        .post("/api/v1/clients", &json!({"name": "One more"}))
+        .await;
+    met.note("quota-exceeded", more);
     let platform = server.platform_superuser().await;
     let sql = "update tenants set status = 'provisioning' where id = $1";
     platform.execute(sql, &[&tenant.id]).await.unwrap();
@@ -301,7 +313,7 @@ async fn limits(met: &mut Met) {
         answer = server.client.get("/api/v1/clients").await;
     }
     met.note("too-many-requests", answer);
-    let server = Server::start_with(&["--redis-url=redis://127.0.0.1:1/"]).await;
+    let server = Server::start_with(&["--ip-rate=100", "--redis-url=redis://127.0.0.1:1/"]).await;
     met.note(
         "service-unavailable",
         server.client.get("/api/v1/clients").await,

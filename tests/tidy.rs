@@ -272,3 +272,15 @@ fn rust_files(folders: &[&str]) -> Vec<(PathBuf, String)> {
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
+
+#[test]
+fn every_file_of_tests_is_part_of_the_one_binary() {
+    let main = include_str!("main.rs");
+    let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests")).unwrap();
+    for entry in folder {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let name = name.trim_end_matches(".rs");
+        let known = name == "main" || main.contains(&format!("mod {name};"));
+        assert!(known, "tests/{name} is not in tests/main.rs");
+    }
+}
