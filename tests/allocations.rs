@@ -52,9 +52,23 @@ fn bounds() -> [Bound; 4] {
     let insert = json!({"name": "Counted", "city": "Oslo"});
     let graphql = json!({"query": "{ clients(limit: 25) { id name city } }"});
     [
-        bound("list", "GET", "/api/v1/clients?count=none", None, 375, 138_000),
+        bound(
+            "list",
+            "GET",
+            "/api/v1/clients?count=none",
+            None,
+            375,
+            138_000,
+        ),
         bound("one", "GET", "/api/v1/clients/1", None, 305, 60_500),
-        bound("insert", "POST", "/api/v1/clients", Some(insert), 435, 74_000),
+        bound(
+            "insert",
+            "POST",
+            "/api/v1/clients",
+            Some(insert),
+            435,
+            74_000,
+        ),
         bound(
             "GraphQL list",
             "POST",

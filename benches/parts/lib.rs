@@ -1,1 +1,0 @@
-//! Nothing: the package is there for its bench, `cargo bench -p parts`.
