@@ -341,6 +341,19 @@ impl Work<'_> {
                 statements.push(sql);
             }
         }
+        for row in self.client.query(DOMAINS, &[&self.schema]).await? {
+            let (domain, default): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+            if !literals::texts(&default)
+                .iter()
+                .all(|text| literals::is_pattern(text))
+            {
+                let name = quote_ident(&domain);
+                statements.push(format!(
+                    "alter domain {}.{name} drop default",
+                    quote_ident(self.schema)
+                ));
+            }
+        }
         for statement in statements {
             self.step(&statement).await?;
         }
@@ -501,6 +514,12 @@ fn counter(sequence: &str) -> String {
         hex::encode(&sequence.as_bytes()[..sequence.len().min(28)])
     )
 }
+
+/// Domains that bring a default.
+const DOMAINS: &str = "select t.typname::pg_catalog.text, t.typdefault
+    from pg_catalog.pg_type t join pg_catalog.pg_namespace n on n.oid = t.typnamespace
+    where n.nspname = $1 and t.typtype = 'd' and t.typdefault is not null
+    order by 1";
 
 /// Columns that take numbers from sequences, their defaults, and the sequences.
 const NUMBERED: &str = "select c.relname::pg_catalog.text, a.attname::pg_catalog.text, a.attidentity::pg_catalog.text,

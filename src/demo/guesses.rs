@@ -112,7 +112,8 @@ impl Look<'_> {
     /// What may be added up of a table's rows, the likeliest first.
     fn expressions(&self, at: usize) -> Vec<Of> {
         let (amounts, counts, shares) = self.figures(at);
-        let mut of = Vec::new();
+        // An amount of each row first: where it is rounded, what it is worked out of comes to something else.
+        let mut of: Vec<Of> = amounts.iter().map(|column| Of::Column(*column)).collect();
         for amount in &amounts {
             for count in &counts {
                 of.push(Of::Form(Form::Times, vec![*amount, *count]));
@@ -123,12 +124,7 @@ impl Look<'_> {
                 }
             }
         }
-        of.extend(
-            amounts
-                .iter()
-                .chain(&counts)
-                .map(|column| Of::Column(*column)),
-        );
+        of.extend(counts.iter().map(|column| Of::Column(*column)));
         of.push(Of::Rows);
         of
     }

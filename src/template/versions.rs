@@ -79,7 +79,7 @@ async fn number(client: &mut Client, script: Script) -> anyhow::Result<Option<Ve
     let number = turn
         .query_one(
             "insert into _sandlot.template_versions (version, definitions, rows, digest)
-             select coalesce(max(version), 0) + 1, $1, $2, $3::text::jsonb from _sandlot.template_versions
+             select coalesce(max(version), 0) + 1, $1, $2, $3::text::json from _sandlot.template_versions
              returning version",
             &[&definitions, &rows, &digest],
         )

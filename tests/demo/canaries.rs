@@ -40,7 +40,8 @@ async fn no_marker_of_any_type_comes_out() {
         answered += usize::from(head.starts_with('2'));
         for text in [head, body] {
             looked += text.len();
-            assert_eq!(markers.found(&text), None, "{request:?}: {text:.600}");
+            let found = markers.found(&text);
+            assert_eq!(found, None, "{request:?}: {text}");
         }
     }
     assert!(

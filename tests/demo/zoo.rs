@@ -226,6 +226,9 @@ impl Markers {
             digits.clone(),
             digits.chars().rev().collect(),
         ];
+        if trimmed.len() >= 12 {
+            self.insert(trimmed, trimmed.len());
+        }
         for form in forms {
             self.windows(&form);
         }

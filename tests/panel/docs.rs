@@ -205,7 +205,7 @@ async fn the_documentation_is_signed_in() {
         .await;
     browser
         .until(
-            "return document.querySelector('#ui .live-responses-table .response-col_status')?.textContent.startsWith('200')",
+            "return document.querySelector('#ui .live-responses-table .response .response-col_status')?.textContent.startsWith('200')",
             "the answer",
         )
         .await;

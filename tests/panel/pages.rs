@@ -8,7 +8,7 @@ use crate::harness::{PASSWORD, Server, Tenant};
 
 /// Every page, by the shape of its address: `#` is a number, `*` a name. A page that no link leads
 /// to, or that is new, is a failure here.
-const PAGES: [&str; 32] = [
+const PAGES: [&str; 34] = [
     "/",
     "/api_docs",
     "/api_docs/try",
@@ -23,6 +23,7 @@ const PAGES: [&str; 32] = [
     "/panel/#/data/*/new",
     "/panel/#/data/*/row/*",
     "/panel/#/data/*/row/*/delete",
+    "/panel/#/demo",
     "/panel/#/graphql",
     "/panel/#/logs",
     "/panel/#/reports",
@@ -30,6 +31,7 @@ const PAGES: [&str; 32] = [
     "/panel/#/reports/*/frame",
     "/panel/#/reports/new",
     "/panel/#/sandbox",
+    "/panel/#/settings",
     "/panel/#/sql",
     "/panel/#/structure",
     "/panel/#/structure/new",

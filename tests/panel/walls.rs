@@ -449,6 +449,10 @@ async fn no_page_goes_into_a_frame_or_loads_from_elsewhere() {
             "javascript:",
             "hx-on",
         ] {
+            // A chart brings its style, which its policy names by hash.
+            if bad == "<style" && page.ends_with("/frame") {
+                continue;
+            }
             assert!(!text.contains(bad), "{page} has {bad}");
         }
         for from in ["src=\"", "<link rel=\"stylesheet\" href=\""] {

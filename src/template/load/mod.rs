@@ -247,6 +247,14 @@ async fn look_around(tx: &Transaction<'_>) -> Result<(), LoadError> {
             "{what} does not belong to the platform's role"
         )));
     }
+    if let Some(row) = tx.query_opt(FORCED, &[]).await? {
+        let (what, role): (String, String) = (row.get(0), row.get(1));
+        return Err(LoadError::Unfit(format!(
+            "{what} forces its policies on its owner too, so its rows can't be copied; \
+             let the platform's role pass them by: alter role {} bypassrls",
+            quote_ident(&role)
+        )));
+    }
     Ok(())
 }
 
@@ -357,6 +365,13 @@ const ELSEWHERE: &str = "select pg_catalog.pg_describe_object(d.classid, d.objid
         and not (n.nspname = $1::text and (d.classid = 'pg_catalog.pg_extension'::regclass
             or exists (select from pg_catalog.pg_depend e
                 where e.classid = d.classid and e.objid = d.objid and e.deptype in ('e', 'i'))))
+    limit 1";
+
+/// A table whose policies keep even its owner from its rows, where they hold for us.
+const FORCED: &str = "select pg_catalog.format('table %I', c.relname), r.rolname::text
+    from pg_catalog.pg_class c, pg_catalog.pg_roles r
+    where c.relnamespace = 'public'::regnamespace and c.relrowsecurity and c.relforcerowsecurity
+        and r.rolname = current_user and not (r.rolbypassrls or r.rolsuper)
     limit 1";
 
 /// A relation or routine of the template that somebody else owns: the file has switched roles. What Postgres makes for a
