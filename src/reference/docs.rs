@@ -164,7 +164,7 @@ const REPORTS: &[&str] = &[
 /// What the page of Swagger UI may load and do: its styles are set by script, one property at a
 /// time, which a policy for styles has no say in; its pictures are part of its style.
 const TRY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-    connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
+    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// `GET /api_docs`: the guide, samples of calls, and every error with its anchor.
 #[handler]

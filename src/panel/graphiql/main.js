@@ -59,3 +59,14 @@ createRoot(place).render(
     React.createElement(GraphiQL.Logo, null, "GraphQL"),
   ),
 );
+
+// Its editors are fields without names, and what scrolls in them can't be reached by keys.
+const names = { "graphiql-query-editor": "Operation", "graphiql-editor-tool": "Variables", "result-window": "Answer" };
+const name = () => {
+  for (const field of place.querySelectorAll(".CodeMirror textarea:not([aria-label])")) {
+    const part = Object.keys(names).find((part) => field.closest(`.${part}`));
+    field.setAttribute("aria-label", names[part] ?? "Text");
+  }
+  for (const text of place.querySelectorAll('.CodeMirror-scroll[tabindex="-1"]')) text.tabIndex = 0;
+};
+new MutationObserver(name).observe(place, { childList: true, subtree: true });
