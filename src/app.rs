@@ -30,7 +30,7 @@ use crate::{
     demo::Demo,
     direct::{self, Direct},
     directory::Directory,
-    edge::metrics::Metrics,
+    edge::{is_within, metrics::Metrics},
     exports::{
         self, Exports,
         model::{Fields, Published},
@@ -331,12 +331,6 @@ impl Endpoint for Api {
             false => self.others.call(request).await,
         }
     }
-}
-
-/// Whether a path is `base` or below it.
-fn is_within(path: &str, base: &str) -> bool {
-    let rest = path.strip_prefix(base);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The surfaces over the data.

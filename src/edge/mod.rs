@@ -301,6 +301,12 @@ enum Entry {
     Answered(Response),
 }
 
+/// Whether a path is `base` or below it.
+pub fn is_within(path: &str, base: &str) -> bool {
+    let rest = path.strip_prefix(base);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// Bytes of all header fields together, names and values.
 const HEADER: usize = 32 * 1024;
 

@@ -7,7 +7,18 @@ pub mod page;
 pub mod parameters;
 pub mod words;
 
+use poem::{
+    Response,
+    http::{HeaderName, HeaderValue, StatusCode},
+};
+
 use crate::data::ledger::{self, DUPLICATE};
+
+const MODE: HeaderName = HeaderName::from_static("sandlot-mode");
+
+/// How many headers an answer has at the end, so that their table need not grow.
+const HEADERS: usize = 16;
+
 /// The first parts of paths that are not tables. A table of such a name is served under
 /// `/tables/{table}` alone.
 pub const FIXED: [&str; 9] = [
@@ -52,6 +63,25 @@ pub struct Reply {
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// The answer as the web framework has it, from a place of that mode.
+    pub fn respond(self, mode: &'static str) -> Response {
+        let mut response = Response::builder()
+            .status(StatusCode::from_u16(self.status).unwrap_or(StatusCode::OK))
+            .body(self.body);
+        let headers = response.headers_mut();
+        headers.reserve(HEADERS);
+        headers.insert(MODE, HeaderValue::from_static(mode));
+        for (name, value) in self.headers {
+            let name = HeaderName::from_bytes(name.as_bytes());
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value)) {
+                headers.insert(name, value);
+            }
+        }
+        response
+    }
 }
 
 impl From<ledger::Reply> for Reply {

@@ -17,7 +17,7 @@ use crate::{
         caller::Who,
     },
     directory::tenant,
-    edge::visit::Visit,
+    edge::{is_within, visit::Visit},
     listing::words::{decode, encode},
     problem::{Kind, Problem},
 };
@@ -105,10 +105,7 @@ impl Panel {
         path.starts_with(assets::PATH)
             || ["/panel", "/login", "/logout", "/register"]
                 .iter()
-                .any(|own| {
-                    path.strip_prefix(own)
-                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-                })
+                .any(|own| is_within(path, own))
     }
 
     /// Cookies go over HTTPS alone where people reach the server by it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use poem::{
     Endpoint, Request, Response, Result,
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{Method, header},
 };
 use serde_json::{Value, json};
 use tenants::Identity;
@@ -214,7 +214,7 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
     let parameters = parameters(query)?;
     let csv = wants_csv(one(request.headers(), header::ACCEPT));
     let format = if csv { Format::Csv } else { Format::Json };
-    let reply = match target {
+    let mut reply = match target {
         Target::Index => {
             refuse_all(&parameters)?;
             let reports = desk.index().await?;
@@ -257,14 +257,11 @@ async fn answer(request: &Request) -> Result<Response, Problem> {
             aggregated(answer, &figures, &this, csv)
         }
     };
-    let mut response = respond(reply, desk.mode);
     let marks = rights::marks(&caller, auth.directory());
-    for (name, value) in marks.into_iter().chain(rehearsal.mark()) {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    Ok(response)
+    reply
+        .headers
+        .extend(marks.into_iter().chain(rehearsal.mark()));
+    Ok(reply.respond(desk.mode))
 }
 
 /// Whether a report was refused for what it is, or is not.
@@ -366,18 +363,4 @@ fn aggregated(answer: Answer, figures: &Figures, this: &str, csv: bool) -> Reply
 
 fn document(value: &Value) -> Reply {
     page::json(200, value.to_string().into_bytes())
-}
-
-fn respond(reply: Reply, mode: &'static str) -> Response {
-    let mut response = Response::builder()
-        .status(StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK))
-        .header("sandlot-mode", mode)
-        .body(reply.body);
-    for (name, value) in reply.headers {
-        let name = HeaderName::from_bytes(name.as_bytes());
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&value)) {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    response
 }

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use poem::{
-    Endpoint, Request, Response, Result,
-    http::{HeaderName, HeaderValue, StatusCode, header},
-};
+use poem::{Endpoint, Request, Response, Result, http::header};
 
 use crate::{
     auth::{Auth, present::without_token, rehearse::rehearse, replay, rights},
@@ -18,11 +15,6 @@ use super::{Call, parse::Headers};
 
 /// What the data API's paths begin with.
 pub const BASE: &str = "/api/v1";
-
-const MODE: HeaderName = HeaderName::from_static("sandlot-mode");
-
-/// How many headers an answer has at the end, so that their table need not grow.
-const HEADERS: usize = 16;
 
 /// The endpoint of everything under [`BASE`].
 pub struct Rest;
@@ -62,20 +54,10 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
         body,
         replay: replay.as_ref(),
     };
-    let reply = super::handle(spine, &identity, &rules, call).await?;
-    let mut response = Response::builder()
-        .status(StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK))
-        .body(reply.body);
-    let headers = response.headers_mut();
-    headers.reserve(HEADERS);
-    headers.insert(MODE, HeaderValue::from_static(mode));
+    let mut reply = super::handle(spine, &identity, &rules, call).await?;
     let marks = rights::marks(&caller, auth.directory());
     let marks = marks.into_iter().chain(rehearsal.mark());
-    for (name, value) in marks.chain(reply.headers) {
-        let name = HeaderName::from_bytes(name.as_bytes());
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value)) {
-            headers.insert(name, value);
-        }
-    }
-    Ok(response)
+    // What the surface says itself stands.
+    reply.headers.splice(0..0, marks);
+    Ok(reply.respond(mode))
 }

@@ -261,13 +261,7 @@ async fn nothing_jumps_when_a_part_is_exchanged() {
         ] {
             browser.click(selector).await;
             browser.until(settled, selector).await;
-            wrong.extend(
-                browser
-                    .jumps()
-                    .await
-                    .into_iter()
-                    .map(|jump| format!("{selector} {look:?}: {jump}")),
-            );
+            jumped(&browser, selector, look, &mut wrong).await;
         }
         // Values changed where they stand, and left again.
         browser.run("document.querySelector('td[data-col=reference]').dispatchEvent(new MouseEvent('dblclick', {bubbles: true}))").await;
@@ -290,13 +284,7 @@ async fn nothing_jumps_when_a_part_is_exchanged() {
             }
             browser.click(&format!(".sections a[href$='/{at}']")).await;
             browser.until(settled, at).await;
-            wrong.extend(
-                browser
-                    .jumps()
-                    .await
-                    .into_iter()
-                    .map(|jump| format!("{at} {look:?}: {jump}")),
-            );
+            jumped(&browser, at, look, &mut wrong).await;
         }
         assert_eq!(
             browser.run("return window.__same === true").await,
@@ -345,4 +333,10 @@ async fn pictures() {
             std::fs::write(file, browser.picture().await).unwrap();
         }
     }
+}
+
+/// Notes what has moved by itself since somebody last asked.
+async fn jumped(browser: &Browser, what: &str, look: Look, wrong: &mut Vec<String>) {
+    let jumps = browser.jumps().await.into_iter();
+    wrong.extend(jumps.map(|jump| format!("{what} {look:?}: {jump}")));
 }
