@@ -84,12 +84,16 @@ impl Tenants {
             .await?;
         lease.batch_execute(mark::TABLE).await?;
         self.make_ledger(&lease).await?;
+        self.make_teller(&lease).await?;
         self.close_doors(&lease).await?;
         let reader = quote_ident(&self.reader_role());
         lease
             .batch_execute(&format!("grant usage on schema public to {reader}"))
             .await?;
         lease.commit().await?;
+        if let Some(config) = superuser {
+            superuser::tell_of_changes(config, self.settings()).await?;
+        }
         let found = weaknesses::probe(self, &lease).await?;
         lease.finish();
         self.grant_reader().await?;
