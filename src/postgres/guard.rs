@@ -24,8 +24,8 @@ pub(super) const SCRATCH_PREFIX: &str = "sandlot-scratch-";
 /// The watching half signals the waiting half (`$$`) and never the program itself: the
 /// waiting half knows whether the program is still its child, so no signal ever goes to a
 /// stranger that was given the same number. It repeats itself, because a signal between
-/// two `wait`s may be lost in some shells. After 30 s `QUIT` asks Postgres to leave at
-/// once (the next start recovers), and after 10 more it is killed.
+/// two `wait`s may be lost in some shells. After 120 s `QUIT` asks Postgres to leave at
+/// once (the next start recovers, which takes longer than letting it flush its files), and after 10 more it is killed.
 ///
 /// A postmaster that was killed may leave a child that computes and does not notice. Where
 /// there is a /proc such children are found by their working folder and killed.
@@ -44,8 +44,8 @@ trap 'kill -s KILL "$program"' ALRM
     while read -r _; do :; done <&3
     second=0
     while :; do
-        if [ "$second" -lt 30 ]; then signal=USR1
-        elif [ "$second" -lt 40 ]; then signal=USR2
+        if [ "$second" -lt 120 ]; then signal=USR1
+        elif [ "$second" -lt 130 ]; then signal=USR2
         else signal=ALRM
         fi
         kill -s "$signal" $$ || exit

@@ -130,7 +130,7 @@ impl Embedded {
     }
 
     /// Stops Postgres (sessions end, everything is written) and waits until it is gone and
-    /// the data folder is free. It is forced after 30 s, so this returns within 45.
+    /// the data folder is free. It is forced after 120 s, so this returns within 135.
     pub async fn stop(&self) {
         self.stop.send_replace(true);
         let mut states = self.states.clone();

@@ -14,7 +14,7 @@ use super::{Error, runner::Runner};
 /// How long an orphaned Postgres may take for its fast shutdown, then for leaving at
 /// once, and how long the kernel may take to end it.
 const PATIENCE: [(Signal, Duration); 3] = [
-    (Signal::INT, Duration::from_secs(30)),
+    (Signal::INT, Duration::from_secs(120)),
     (Signal::QUIT, Duration::from_secs(10)),
     (Signal::KILL, Duration::from_secs(10)),
 ];
