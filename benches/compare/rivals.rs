@@ -327,7 +327,8 @@ async fn prism(stage: &Stage) -> Result<Program, String> {
     fs::write(&document, text).unwrap();
     let mut command = package.command(&node, "dist/index.js");
     command
-        .args(["mock", "-h", "127.0.0.1", "-v", "error"])
+        // Of several processes, its default for production, none starts.
+        .args(["mock", "-m=false", "-v", "error", "-h", "127.0.0.1"])
         .args(["-p", &address.port().to_string()])
         .arg(&document);
     let process = package.start(command, address)?;
