@@ -340,8 +340,14 @@ async fn prism(stage: &Stage) -> Result<Program, String> {
         caller: "credentials have to be there and are not checked; no limits or log",
         address,
         asks: [
-            ask("GET", "/orders?count=none", &head, "", ("\"number\"", 1)),
-            ask("GET", "/orders/{id}", &head, "", ("\"number\"", 1)),
+            ask(
+                "GET",
+                "/orders?count=none",
+                &head,
+                "",
+                ("\"current_page\"", 1),
+            ),
+            ask("GET", "/orders/{id}", &head, "", ("\"weight\"", 1)),
             None,
             None,
         ],
