@@ -238,6 +238,7 @@ impl App {
                 app.demo.keep_fresh(),
                 app.keep_sweeping(),
                 app.tenants.keep_guard(),
+                app.tenants.keep_listening(),
                 app.keep_door(),
                 app.tenancy.keep_quota(app.quota),
                 app.audit.keep(),

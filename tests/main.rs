@@ -25,6 +25,7 @@ mod killed;
 mod limits;
 mod limits_redis;
 mod moving;
+mod noticing;
 mod panel;
 mod postman;
 mod problems;

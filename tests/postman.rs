@@ -110,3 +110,26 @@ async fn every_example_makes_a_row_that_can_be_changed_and_taken_away() {
     }
     assert!(made > 20, "{made}");
 }
+
+#[tokio::test]
+async fn the_public_demo_token_is_in_what_is_exported() {
+    let server = Server::start().await;
+    let tenant = server.tenant("sampler").await;
+    let (anybody, _) = crate::demo::demo(&server, 1).await;
+    for (client, filled) in [(&anybody, true), (&tenant.admin, false)] {
+        let collection = client.read("/api/v1/postman.json").await;
+        let variables = collection["variable"].as_array().unwrap();
+        let named = |variable: &&Value| variable["key"] == "api_token";
+        let variable = variables.iter().find(named).unwrap();
+        let value = if filled { anybody.token() } else { "" };
+        assert_eq!(variable["value"], value);
+        let said = variable["description"].as_str().unwrap();
+        assert!(said.contains(anybody.token()), "{said}");
+        for query in ["", "?openapi=3.0.3", "?tables=clients"] {
+            let document = client.read(&format!("/api/v1/openapi.json{query}")).await;
+            let scheme = &document["components"]["securitySchemes"]["bearer"];
+            let said = scheme["description"].as_str().unwrap();
+            assert!(said.contains(anybody.token()), "{said}");
+        }
+    }
+}

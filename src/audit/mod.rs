@@ -9,7 +9,6 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use chrono::{DateTime, NaiveDate, Utc};
 use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
 use sea_orm::DatabaseConnection;
-use serde::Serialize;
 use tokio::{
     sync::{
         Mutex,
@@ -37,7 +36,7 @@ const DAILY: Duration = Duration::from_secs(1800);
 const LAST: Duration = Duration::from_secs(3);
 
 /// One API call.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Entry {
     /// When the request had arrived.
     pub at: DateTime<Utc>,

@@ -2,7 +2,7 @@
 
 use chrono::{Days, NaiveDate};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbErr, RuntimeErr, Statement, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DbErr, RuntimeErr, Statement, TransactionTrait, sqlx,
 };
 
 use super::Entry;
@@ -13,22 +13,40 @@ const AHEAD: u64 = 3;
 /// Servers on the same databases take turns at the days.
 const LOCK: i64 = 0x61_75_64_69_74;
 
+/// One array a column: reading a batch as JSON costs Postgres as much again as writing it.
 const INSERT: &str = "insert into audit_log \
     (at, tenant_id, caller, method, path, query, status, ms, address, request_id) \
-    select at, tenant_id, caller, method, path, query, status, ms, address, request_id \
-    from json_to_recordset($1::json) as entry \
-    (at timestamptz, tenant_id bigint, caller text, method text, path text, query text, \
-    status smallint, ms real, address inet, request_id text)";
+    select at, tenant_id, caller, method, path, query, status, ms, address::inet, request_id \
+    from unnest($1::timestamptz[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], \
+    $7::smallint[], $8::real[], $9::text[], $10::text[]) as entry \
+    (at, tenant_id, caller, method, path, query, status, ms, address, request_id)";
 
 const DAYS: &str = "select c.relname::text as name from pg_catalog.pg_inherits i \
     join pg_catalog.pg_class c on c.oid = i.inhrelid where i.inhparent = 'audit_log'::regclass";
 
 /// Writes a batch.
 pub async fn insert(db: &DatabaseConnection, batch: &[Entry]) -> Result<(), DbErr> {
-    let rows = serde_json::to_string(batch).map_err(|error| DbErr::Custom(error.to_string()))?;
-    let statement =
-        Statement::from_sql_and_values(db.get_database_backend(), INSERT, [rows.into()]);
-    db.execute_raw(statement).await.map(|_| ())
+    let written = sqlx::query(INSERT)
+        .bind(column(batch, |entry| entry.at))
+        .bind(column(batch, |entry| entry.tenant_id))
+        .bind(column(batch, |entry| entry.caller.as_deref()))
+        .bind(column(batch, |entry| entry.method.as_str()))
+        .bind(column(batch, |entry| entry.path.as_str()))
+        .bind(column(batch, |entry| entry.query.as_deref()))
+        // Statuses have three digits.
+        .bind(column(batch, |entry| entry.status.cast_signed()))
+        .bind(column(batch, |entry| entry.ms as f32))
+        .bind(column(batch, |entry| entry.address.to_string()))
+        .bind(column(batch, |entry| entry.request_id.as_str()))
+        .execute(db.get_postgres_connection_pool())
+        .await;
+    written
+        .map(|_| ())
+        .map_err(|error| DbErr::Exec(RuntimeErr::SqlxError(error.into())))
+}
+
+fn column<'a, T>(batch: &'a [Entry], of: impl Fn(&'a Entry) -> T) -> Vec<T> {
+    batch.iter().map(of).collect()
 }
 
 /// Makes the days that come, and drops those whose time is over.

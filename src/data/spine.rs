@@ -88,7 +88,7 @@ impl Spine {
 
     /// What the schema holds now, less than a second old.
     pub async fn catalog(&self, identity: &Identity) -> Result<Arc<Catalog>, Problem> {
-        match self.catalogs.fresh(&identity.schema) {
+        match self.known_catalog(identity) {
             Some(catalog) => Ok(catalog),
             None => self.look_again(identity).await,
         }
@@ -96,7 +96,7 @@ impl Spine {
 
     /// The same, if that is known without asking.
     pub fn known_catalog(&self, identity: &Identity) -> Option<Arc<Catalog>> {
-        self.catalogs.fresh(&identity.schema)
+        self.catalogs.fresh(&self.tenants, identity)
     }
 
     /// What the schema holds at this very moment: for a name that was not found.

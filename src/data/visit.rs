@@ -43,7 +43,7 @@ impl<'a> Visit<'a> {
         identity: &'a Identity,
         rules: &'a Rules,
     ) -> Result<Self, Problem> {
-        let fresh = spine.catalogs().fresh(&identity.schema);
+        let fresh = spine.known_catalog(identity);
         let mut visit = Self {
             spine,
             identity,

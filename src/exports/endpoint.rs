@@ -130,7 +130,8 @@ impl Exports {
             .is_ok()
             .then(|| fields.into_iter().filter(reached).collect());
         model.sql = asked.subset.is_none() && !asked.actions && caller.tenant_for_sql().is_ok();
-        let (media, file, text) = self.write(&model, &asked, &caller, request)?;
+        let demo_token = auth.demo().token().map(|token| token.as_str().to_owned());
+        let (media, file, text) = self.write(&model, &asked, &caller, request, demo_token)?;
         Ok(Response::builder()
             .header(header::CONTENT_TYPE, media)
             .header(
@@ -148,18 +149,20 @@ impl Exports {
         asked: &Asked,
         caller: &Caller,
         request: &Request,
+        demo_token: Option<String>,
     ) -> Result<(&'static str, &'static str, String), Problem> {
         let style = Style {
             version: asked.version,
             public_url: self.public_url.clone(),
             actions: asked.actions,
             credential: credential(caller),
+            demo_token,
         };
         if self.form == Form::Postman {
             let key = request.headers().get("api-key");
             let key = key.and_then(|key| key.to_str().ok());
             let key = key.filter(|_| style.credential == Credential::User);
-            let collection = postman::collection(model, &self.public_url, key);
+            let collection = postman::collection(model, &style, key);
             let file = "sandlot.postman_collection.json";
             return Ok(("application/json", file, collection.pretty()));
         }
@@ -316,7 +319,7 @@ fn credential(caller: &Caller) -> Credential {
         (Some(token), _) if token.hmac_secret.is_some() => Credential::Signed,
         (Some(_), _) => Credential::Token,
         (None, Place::Template) => Credential::Template,
-        (None, Place::Demo(_)) => Credential::Token,
+        (None, Place::Demo(_)) => Credential::Demo,
         (None, Place::Tenant(_)) => Credential::User,
     }
 }

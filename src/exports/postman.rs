@@ -2,7 +2,7 @@
 
 use super::{
     model::{Fields, Model, Report, Resource, in_list, report_path},
-    openapi::{sample, schema},
+    openapi::{Credential, Style, sample, schema},
     tree::{Node, list, map},
 };
 use crate::data::catalog::Table;
@@ -16,8 +16,10 @@ const BEFORE: &str = include_str!("before.js");
 /// Checks answers.
 const AFTER: &str = include_str!("after.js");
 
-/// The collection; `api_key` is that of a caller who signed in and needs one.
-pub fn collection(model: &Model<'_>, public_url: &str, api_key: Option<&str>) -> Node {
+/// The collection; `api_key` is that of a caller who signed in and needs one. The public demo token is filled in for
+/// whoever came with it.
+pub fn collection(model: &Model<'_>, style: &Style, api_key: Option<&str>) -> Node {
+    let public_url = &style.public_url;
     let it = Writer {
         key: api_key.is_some(),
     };
@@ -38,12 +40,20 @@ pub fn collection(model: &Model<'_>, public_url: &str, api_key: Option<&str>) ->
         map! { "key" => name, "value" => value, "type" => "string", "description" => description }
     };
     let base = format!("{public_url}/api/v1");
+    let demo_token = style.demo_token.as_deref().unwrap_or_default();
+    let mut what = "An API token (`dba_..`) or an access token".to_owned();
+    if !demo_token.is_empty() {
+        what.push_str(&format!("; anybody may use the demo's, {demo_token}"));
+    }
     let mut variables = vec![
         variable("baseUrl", &base, "Where the API is"),
         variable(
             "api_token",
-            "",
-            "An API token (`dba_..`) or an access token",
+            match style.credential {
+                Credential::Demo => demo_token,
+                _ => "",
+            },
+            &what,
         ),
         variable(
             "hmac_secret",

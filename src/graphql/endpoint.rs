@@ -7,10 +7,11 @@ use super::schema::Schemas;
 use crate::auth::tokens::Scope;
 use crate::auth::{Auth, rehearse::rehearse, replay, rights};
 use crate::data::Spine;
-use crate::data::ledger::{self, DUPLICATE};
+use crate::data::ledger;
 use crate::data::run::Keep;
 use crate::edge::headers::{joined, one, part, prefers};
 use crate::edge::visit::Visit;
+use crate::listing::Reply;
 use crate::problem::{Kind, Problem};
 use poem::http::{Method, StatusCode, header};
 use poem::{Endpoint, Request, Response, Result};
@@ -84,26 +85,20 @@ impl Graphql {
         faults::log(&outcome.faults);
         let wrote = outcome.wrote;
         let reply = outcome.kept.take().unwrap_or_else(|| kept(&outcome));
-        let mut response = Response::builder()
-            .status(StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK))
-            .header("sandlot-mode", mode);
-        for (name, value) in &reply.headers {
-            response = response.header(*name, value);
-        }
-        if reply.duplicate {
-            response = response.header(DUPLICATE, "true");
-        }
+        let mut reply = Reply::from(reply);
         let marks = rights::marks(&caller, auth.directory());
-        for (name, value) in marks.into_iter().chain(rehearsal.mark()) {
-            response = response.header(name, value);
-        }
+        reply
+            .headers
+            .extend(marks.into_iter().chain(rehearsal.mark()));
         if wrote && keep == Keep::No {
-            response = response.header("sandlot-simulated", "true");
+            reply.headers.push(("Sandlot-Simulated", "true".to_owned()));
         }
         if wrote && prefers {
-            response = response.header("preference-applied", "tx=rollback");
+            reply
+                .headers
+                .push(("Preference-Applied", "tx=rollback".to_owned()));
         }
-        Ok(response.body(reply.body))
+        Ok(reply.respond(mode))
     }
 
     /// `errors` come first, where a reader of a long answer finds them.

@@ -54,18 +54,16 @@ pub async fn handle(
     call: Call<'_>,
 ) -> Result<Reply, Problem> {
     let target = parse::path(call.path)?;
-    let allowed = target.methods();
     let method = if call.method == "HEAD" {
         "GET"
     } else {
         call.method
     };
-    if !allowed.contains(&method) {
-        let mut allow = allowed.join(", ");
-        allow.push_str(", HEAD");
+    if !target.methods().contains(&method) {
+        let allowed = allowed(spine, identity, rules, &target).await.join(", ");
         return Err(Problem::new(Kind::MethodNotAllowed)
-            .detail(format!("This address takes {}.", allowed.join(", ")))
-            .header("Allow", allow));
+            .detail(format!("This address takes {allowed}."))
+            .header("Allow", format!("{allowed}, HEAD")));
     }
     let parameters = parameters(call.query)?;
     match &target {
@@ -134,6 +132,30 @@ pub async fn handle(
             .push(("Preference-Applied", "tx=rollback".to_owned()));
     }
     Ok(reply)
+}
+
+/// The methods that an address takes from the caller: a view may take no rows, and a token may not write.
+async fn allowed(
+    spine: &Spine,
+    identity: &Identity,
+    rules: &Rules,
+    target: &Target,
+) -> Vec<&'static str> {
+    let mut methods = target.methods().to_vec();
+    if let Target::Rows { table, .. } | Target::Row { table, .. } = target
+        && let Ok(catalog) = spine.catalog(identity).await
+        && let Ok(table) = rules.resolve(&catalog, table)
+    {
+        let table = &catalog.tables[table];
+        let writes = rules.check_write(table).is_ok();
+        methods.retain(|method| match *method {
+            "GET" => true,
+            "POST" => writes && table.insertable,
+            "DELETE" => writes && table.deletable,
+            _ => writes && table.updatable,
+        });
+    }
+    methods
 }
 
 /// The answer to anything but a list.

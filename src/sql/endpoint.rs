@@ -11,13 +11,9 @@ use tenants::Access;
 
 use crate::{
     auth::{self, Auth, replay, rights},
-    data::{
-        Spine,
-        ledger::{DUPLICATE, Reply},
-        run::Keep,
-        writer::string,
-    },
+    data::{Spine, ledger, run::Keep, writer::string},
     edge::headers::{joined, one, part, prefers},
+    listing::Reply,
     problem::{Kind, Problem},
 };
 
@@ -68,7 +64,7 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
     } else {
         Access::Write
     };
-    let kept = |outcome: &Outcome| Reply {
+    let kept = |outcome: &Outcome| ledger::Reply {
         status: 200,
         headers: vec![("Content-Type", "application/json".to_owned())],
         body: document(outcome),
@@ -93,26 +89,20 @@ async fn answer(request: &Request, body: &[u8]) -> Result<Response, Problem> {
         true => Kind::QuotaExceeded.into(),
         false => problem,
     })?;
-    let reply = match done {
+    let mut reply = Reply::from(match done {
         Done::Now(outcome) => kept(&outcome),
         Done::Kept(reply) => reply,
-    };
-    let mut response = Response::builder().header("sandlot-mode", "live");
-    for (name, value) in &reply.headers {
-        response = response.header(*name, value);
-    }
-    if reply.duplicate {
-        response = response.header(DUPLICATE, "true");
-    }
-    for (name, value) in rights::marks(&caller, auth.directory()) {
-        response = response.header(name, value);
-    }
+    });
+    reply
+        .headers
+        .extend(rights::marks(&caller, auth.directory()));
     if keep == Keep::No {
-        response = response
-            .header("sandlot-simulated", "true")
-            .header("preference-applied", "tx=rollback");
+        reply.headers.extend([
+            ("Sandlot-Simulated", "true".to_owned()),
+            ("Preference-Applied", "tx=rollback".to_owned()),
+        ]);
     }
-    Ok(response.body(reply.body))
+    Ok(reply.respond("live"))
 }
 
 /// Whether the statement failed because its transaction may not write.

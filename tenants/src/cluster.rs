@@ -84,12 +84,16 @@ impl Tenants {
             .await?;
         lease.batch_execute(mark::TABLE).await?;
         self.make_ledger(&lease).await?;
+        self.make_teller(&lease).await?;
         self.close_doors(&lease).await?;
         let reader = quote_ident(&self.reader_role());
         lease
             .batch_execute(&format!("grant usage on schema public to {reader}"))
             .await?;
         lease.commit().await?;
+        if let Some(config) = superuser {
+            superuser::tell_of_changes(config, self.settings()).await?;
+        }
         let found = weaknesses::probe(self, &lease).await?;
         lease.finish();
         self.grant_reader().await?;
@@ -182,7 +186,8 @@ async fn require(lease: &Lease) -> Result<(), Error> {
         .query_one(
             "select pg_catalog.current_setting('server_version_num')::int, r.rolname::pg_catalog.text, r.rolcreaterole,
                     pg_catalog.current_database()::pg_catalog.text,
-                    pg_catalog.has_database_privilege(pg_catalog.current_database(), 'create')
+                    pg_catalog.has_database_privilege(pg_catalog.current_database(), 'create'),
+                    pg_catalog.current_setting('search_path')
              from pg_catalog.pg_roles r where r.rolname = current_user",
             &[],
         )
@@ -194,6 +199,14 @@ async fn require(lease: &Lease) -> Result<(), Error> {
             "PostgreSQL 15 or later is needed, this is {}",
             version / 10_000
         )));
+    }
+    let path: String = row.get(5);
+    if !path.is_empty() {
+        return Err(Error::Unfit(
+            "the settings that a session starts with do not arrive, and tenants' sessions rest on theirs; \
+             is there a pool before PostgreSQL that ignores `options`?"
+                .to_owned(),
+        ));
     }
     if !may_make_roles {
         let remedy = format!("alter role {} createrole", quote_ident(&role));

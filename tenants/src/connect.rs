@@ -171,7 +171,7 @@ impl Door {
 
     fn config(&self, identity: &Identity) -> Config {
         let mut config = self.base.clone();
-        config.application_name("sandlot").connect_timeout(LOGIN);
+        config.connect_timeout(LOGIN);
         if *identity == *self.platform {
             return config.options(options(&platform_settings())).to_owned();
         }

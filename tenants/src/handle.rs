@@ -6,6 +6,7 @@ use tokio::{sync::Mutex, time::timeout};
 use tokio_postgres::Client;
 
 use crate::{
+    changes::Changes,
     connect::{Door, Identity},
     error::Error,
     lease::{Access, Lease},
@@ -26,9 +27,13 @@ pub(crate) struct Inner {
     /// For what must not wait behind a clone: ending backends, and asking whether the server is there.
     pub(crate) watch_pool: Pool,
     healing: Mutex<()>,
+    pub(crate) changes: Changes,
     /// Roles that had a connection to write since somebody asked.
     pub(crate) active: parking_lot::Mutex<HashSet<String>>,
 }
+
+/// What every connection says it is used by.
+pub(crate) const APPLICATION: &str = "sandlot";
 
 /// Connections of the watch pool; one of them is the guard's for good.
 const WATCHERS: usize = 3;
@@ -38,7 +43,8 @@ impl Tenants {
     ///
     /// # Errors
     /// [`Error::Unfit`] when the settings name no user or no database.
-    pub fn open(settings: Settings) -> Result<Self, Error> {
+    pub fn open(mut settings: Settings) -> Result<Self, Error> {
+        settings.platform.application_name(APPLICATION);
         let (Some(role), Some(_)) = (settings.platform.get_user(), settings.platform.get_dbname())
         else {
             return Err(Error::Unfit(
@@ -82,6 +88,7 @@ impl Tenants {
             platform_pool,
             watch_pool,
             healing,
+            changes: Changes::default(),
             active: parking_lot::Mutex::default(),
         })))
     }

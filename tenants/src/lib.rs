@@ -1,6 +1,7 @@
 //! Tenants: their schemas, login roles and connections. Knows no HTTP and no JSON API.
 
 pub mod certify;
+mod changes;
 mod cluster;
 mod connect;
 mod direct;

@@ -15,6 +15,7 @@ use self::changes::{Target, find};
 use crate::{
     Access, Identity, Tenants,
     certify::Digest,
+    changes::tell,
     error::Error,
     lease::Lease,
     mark::{self, Mark},
@@ -218,6 +219,7 @@ impl Tenants {
             quote_ident(&identity.schema)
         ));
         platform.batch_execute(&text).await?;
+        tell(&platform, &identity.schema).await?;
         platform.commit().await?;
         platform.finish();
         let mending = script.mend(&identity.schema);

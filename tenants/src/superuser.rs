@@ -5,6 +5,7 @@ use std::{future::poll_fn, pin::pin};
 use tokio_postgres::{Client, Config, NoTls};
 
 use crate::{
+    changes::TRIGGERS,
     error::Error,
     names::{quote_ident, quote_literal},
     settings::Settings,
@@ -55,6 +56,24 @@ pub(crate) async fn prepare(superuser: &Config, settings: &Settings) -> Result<(
                 .await?;
         }
         close_functions(&connect(superuser.clone().dbname(&database)).await?, role).await?;
+    }
+    Ok(())
+}
+
+/// Has the tenants database tell of each change of a definition, by what the platform has made for it.
+pub(crate) async fn tell_of_changes(superuser: &Config, settings: &Settings) -> Result<(), Error> {
+    let tenants = settings.platform.get_dbname().unwrap_or_default();
+    let client = connect(superuser.clone().dbname(tenants)).await?;
+    for (name, event) in TRIGGERS {
+        let known = "select from pg_event_trigger where evtname = $1";
+        if client.query_opt(known, &[&name]).await?.is_none() {
+            client
+                .batch_execute(&format!(
+                    "create event trigger {name} on {event} execute function _sandlot.tell_of_change();
+                     alter event trigger {name} enable always"
+                ))
+                .await?;
+        }
     }
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! Which catalog a schema has now: noticed within a second, shared by shape.
 //!
-//! An entry is believed for [`FRESH`]. After that one of three looks is needed, the cheapest that
-//! answers: has anything at all been written to the cluster's log since the last look; is the
-//! schema's fingerprint the same; what does the schema hold.
+//! An entry is believed for [`FRESH`], and for [`LONGEST`] where the database tells of changes and
+//! told of none. After that one of three looks is needed, the cheapest that answers: has anything at
+//! all been written to the cluster's log since the last look; is the schema's fingerprint the same;
+//! what does the schema hold.
 
 use super::{Catalog, introspect};
 use parking_lot::Mutex;
@@ -10,10 +11,14 @@ use postgres_types::PgLsn;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
-use tenants::{Error, Lease};
+use tenants::{Error, Identity, Lease, Tenants};
 
 /// For how long a look is believed without another one.
 pub const FRESH: Duration = Duration::from_millis(800);
+
+/// For how long one is believed where changes are told: what somebody writes into the system catalogs
+/// by hand is not.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// How many schemas are remembered before those not asked for lately are forgotten.
 const CAPACITY: usize = 10_000;
@@ -38,11 +43,13 @@ struct Known {
 }
 
 impl Cache {
-    /// The schema's catalog, if the last look was a moment ago.
-    pub fn fresh(&self, schema: &str) -> Option<Arc<Catalog>> {
+    /// The schema's catalog, if the last look was a moment ago or nothing has changed since.
+    pub fn fresh(&self, tenants: &Tenants, identity: &Identity) -> Option<Arc<Catalog>> {
         let schemas = self.schemas.lock();
-        let known = schemas.get(schema)?;
-        (known.looked.elapsed() < FRESH).then(|| known.catalog.clone())
+        let known = schemas.get(&identity.schema)?;
+        let age = known.looked.elapsed();
+        let good = age < FRESH || (age < LONGEST && tenants.is_unchanged(identity, known.looked));
+        good.then(|| known.catalog.clone())
     }
 
     /// The schema's catalog after a look at the database.

@@ -37,6 +37,8 @@ pub struct Style {
     pub actions: bool,
     /// How requests are authorised.
     pub credential: Credential,
+    /// The token that anybody may use, if there is a demo.
+    pub demo_token: Option<String>,
 }
 
 /// Versions of OpenAPI.
@@ -56,6 +58,8 @@ pub enum Credential {
     User,
     /// An access token without a key: the template.
     Template,
+    /// The public demo token.
+    Demo,
     /// An API token.
     Token,
     /// An API token that signs its requests.
@@ -141,11 +145,14 @@ fn security_schemes(style: &Style) -> Node {
     let header = |name: &str, description: &str| {
         map! { "type" => "apiKey", "in" => "header", "name" => name, "description" => description }
     };
+    let mut description = "An access token, or an API token (`dba_..`)".to_owned();
+    if let Some(token) = &style.demo_token {
+        description.push_str(&format!(
+            ". The public demo token is `{token}`: made-up values, and writes that are not kept"
+        ));
+    }
     let mut schemes = map! {
-        "bearer" => map! {
-            "type" => "http", "scheme" => "bearer",
-            "description" => "An access token, or an API token (`dba_..`)",
-        },
+        "bearer" => map! { "type" => "http", "scheme" => "bearer", "description" => description },
     };
     if style.actions {
         return schemes;
@@ -171,7 +178,7 @@ fn security_schemes(style: &Style) -> Node {
                 ),
             );
         }
-        Credential::Template | Credential::Token => {}
+        Credential::Template | Credential::Demo | Credential::Token => {}
     }
     schemes
 }
@@ -188,7 +195,7 @@ fn security(style: &Style) -> Node {
             needed.put("timestamp", list![]);
             needed.put("signature", list![]);
         }
-        Credential::Template | Credential::Token => {}
+        Credential::Template | Credential::Demo | Credential::Token => {}
     }
     needed
 }

@@ -405,6 +405,8 @@ async fn what_takes_no_writes_says_so() {
         ("PUT /clients", "GET, POST, HEAD"),
         ("POST /clients/1", "GET, PUT, PATCH, DELETE, HEAD"),
         ("DELETE /clients/schema", "GET, HEAD"),
+        ("PUT /sums", "GET, HEAD"),
+        ("POST /sums/1", "GET, HEAD"),
         ("POST /", "GET, HEAD"),
     ] {
         let got = site.send(line, "{}").await;
@@ -417,6 +419,8 @@ async fn what_takes_no_writes_says_so() {
             assert_eq!(site.send(line, body).await.slug, "read-only", "{line}");
         }
     }
+    let got = site.send("PUT /clients", "{}").await;
+    assert_eq!(got.header("Allow"), Some("GET, HEAD"));
     assert_eq!(site.get("/clients/1").await.status, 200);
 }
 

@@ -301,6 +301,7 @@ pub(crate) const DEPENDENCIES: &str = "select row_to_json(q)::text from (
 /// What belongs to a schema without being in it: kind, name and why it is not followed.
 pub(crate) const OUTSIDE: &str = "select json_build_array(kind, name, reason)::text from (
     select 'event trigger' as kind, evtname::text as name, 'belongs to the database' as reason from pg_event_trigger
+        where evtname not in ('sandlot_changes', 'sandlot_drops')
     union all select 'publication', p.pubname::text, 'belongs to the database' from pg_publication p
         where puballtables
             or exists (select from pg_publication_rel r where r.prpubid = p.oid and r.prrelid = any($1::oid[]))

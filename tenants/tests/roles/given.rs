@@ -129,6 +129,59 @@ async fn a_tenant_lives_without_a_superuser() {
 }
 
 #[tokio::test]
+async fn a_pool_that_drops_the_settings_of_a_session_is_refused() {
+    let (mut settings, _) = settings(|_| ());
+    give(&settings).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut before = tokio_postgres::Config::new();
+    before
+        .host("127.0.0.1")
+        .port(listener.local_addr().unwrap().port())
+        .user(settings.platform.get_user().unwrap())
+        .dbname(settings.platform.get_dbname().unwrap());
+    let [tokio_postgres::config::Host::Unix(folder), ..] = settings.platform.get_hosts() else {
+        panic!("the scratch server is reached by its socket");
+    };
+    let socket = folder.join(".s.PGSQL.5432");
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = tokio::net::UnixStream::connect(&socket).await.unwrap();
+            tokio::spawn(without_options(client, server));
+        }
+    });
+    settings.platform = before;
+    let error = Tenants::open(settings)
+        .unwrap()
+        .prepare(None)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, Error::Unfit(what) if what.contains("`options`")),
+        "{error:?}"
+    );
+}
+
+/// Passes a connection on, but for the `options` of its first message (length, version, names and values, each ended by a zero).
+async fn without_options(mut client: tokio::net::TcpStream, mut server: tokio::net::UnixStream) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let length = client.read_u32().await.unwrap() as usize;
+    let mut message = vec![0; length - 4];
+    client.read_exact(&mut message).await.unwrap();
+    let (version, settings) = message.split_at(4);
+    let mut kept = version.to_vec();
+    let mut texts = settings.split(|byte| *byte == 0);
+    while let (Some(name), Some(value)) = (texts.next(), texts.next()) {
+        if name != b"options" && !name.is_empty() {
+            kept.extend([name, b"\0", value, b"\0"].concat());
+        }
+    }
+    kept.push(0);
+    server.write_u32(kept.len() as u32 + 4).await.unwrap();
+    server.write_all(&kept).await.unwrap();
+    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+}
+
+#[tokio::test]
 async fn what_nothing_works_without_is_refused_with_the_remedy() {
     let (settings, _) = settings(|_| ());
     let client = give(&settings).await;

@@ -135,7 +135,8 @@ impl World {
             if referred.key.is_empty() {
                 continue;
             }
-            let nullable = rng.random_bool(0.7);
+            // Where there is nobody to refer to, null must do.
+            let nullable = rng.random_bool(0.7) || referred.rows.is_empty();
             let mut here = Vec::new();
             for &column in &referred.key {
                 here.push(columns.len());
