@@ -18,9 +18,10 @@ use crate::data::run::Keep;
 use crate::data::{self, Answer, Ask, Spine};
 use crate::edge::visit::Visit;
 use crate::problem::{Kind, Problem};
+use apollo_compiler::ast::Document;
 use apollo_compiler::executable::Operation;
 use apollo_compiler::response::JsonMap;
-use apollo_compiler::validation::Valid;
+use apollo_compiler::validation::{Valid, WithErrors};
 use apollo_compiler::{ExecutableDocument, introspection, request};
 use std::sync::Arc;
 use tenants::Identity;
@@ -64,9 +65,9 @@ pub struct Outcome {
 }
 
 /// A document that is known to be good, and the schema that it is good for.
-struct Ready {
-    schema: Arc<Schema>,
-    document: Arc<Valid<ExecutableDocument>>,
+pub(super) struct Ready {
+    pub(super) schema: Arc<Schema>,
+    pub(super) document: Arc<Valid<ExecutableDocument>>,
 }
 
 /// Executes an operation.
@@ -125,24 +126,15 @@ async fn known(on: On<'_>, query: &str) -> Result<Option<Ready>, Problem> {
 /// Parses a document, measures it, and validates it.
 async fn read_document(on: On<'_>, query: String) -> Result<Result<Ready, Vec<Fault>>, Problem> {
     let text = query.clone();
-    let parse = move || {
-        apollo_compiler::parser::Parser::new()
-            .token_limit(limits::MAX_TOKENS)
-            .recursion_limit(limits::MAX_NESTING)
-            .parse_ast(query, "operation.graphql")
-    };
     let parsed = if text.len() > LARGE {
-        let done = tokio::task::spawn_blocking(parse).await;
+        let done = tokio::task::spawn_blocking(move || parse(query)).await;
         done.map_err(|error| Problem::new(Kind::InternalError).because(error))?
     } else {
-        parse()
+        parse(query)
     };
     let document = match parsed {
         Ok(document) => document,
-        Err(error) => {
-            let errors = error.errors.iter().map(|error| error.to_json());
-            return Ok(Err(errors.map(Fault::of_document).collect()));
-        }
+        Err(faults) => return Ok(Err(faults)),
     };
     if let Err(problem) = limits::check(&document) {
         return Ok(Err(vec![Fault::whole(problem)]));
@@ -154,12 +146,23 @@ async fn read_document(on: On<'_>, query: String) -> Result<Result<Ready, Vec<Fa
     Ok(ready)
 }
 
+pub(super) fn parse(query: String) -> Result<Document, Vec<Fault>> {
+    apollo_compiler::parser::Parser::new()
+        .token_limit(limits::MAX_TOKENS)
+        .recursion_limit(limits::MAX_NESTING)
+        .parse_ast(query, "operation.graphql")
+        .map_err(faults)
+}
+
+/// What the library has against a document.
+pub(super) fn faults<T>(error: WithErrors<T>) -> Vec<Fault> {
+    let errors = error.errors.iter().map(|error| error.to_json());
+    errors.map(Fault::of_document).collect()
+}
+
 /// Validates the document. A fault may come from a table that was made a moment ago, so before
 /// it is believed the schema is looked at again.
-async fn ready(
-    on: On<'_>,
-    document: &apollo_compiler::ast::Document,
-) -> Result<Result<Ready, Vec<Fault>>, Problem> {
+async fn ready(on: On<'_>, document: &Document) -> Result<Result<Ready, Vec<Fault>>, Problem> {
     let mut catalog = on.spine.catalog(on.identity).await?;
     let mut again = true;
     loop {
@@ -179,21 +182,24 @@ async fn ready(
                 continue;
             }
         }
-        let errors = error.errors.iter().map(|error| error.to_json());
-        return Ok(Err(errors.map(Fault::of_document).collect()));
+        return Ok(Err(faults(error)));
     }
 }
 
 /// An operation turned into what has to be done for it.
-struct Compiled {
-    steps: Vec<Step>,
+pub(super) struct Compiled {
+    pub(super) steps: Vec<Step>,
     /// Whether it changes anything.
     writes: bool,
     /// What variables hold, if introspection is asked for.
     variables: Option<Valid<JsonMap>>,
 }
 
-fn compile(ready: &Ready, given: Variables, name: Option<&str>) -> Result<Compiled, Box<Fault>> {
+pub(super) fn compile(
+    ready: &Ready,
+    given: Variables,
+    name: Option<&str>,
+) -> Result<Compiled, Box<Fault>> {
     let Ready { schema, document } = ready;
     let refused = |error| refusal(ready, &error);
     let whole = |problem| Box::new(Fault::whole(problem));

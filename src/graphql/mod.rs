@@ -22,6 +22,8 @@ mod faults;
 mod json;
 mod limits;
 mod names;
+#[doc(hidden)]
+pub mod reader;
 mod schema;
 mod sdl;
 mod shape;
