@@ -8,7 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -26,6 +26,10 @@ use crate::{
 
 /// Longest wait for a login, the first round trip included.
 const LOGIN: Duration = Duration::from_secs(10);
+
+/// How long a connection serves one request after the other. Plans that it made before a table had statistics would be
+/// kept as long, and a nested list of a fresh copy takes thirty times as long by them.
+const LIFETIME: Duration = Duration::from_secs(300);
 
 /// Who logs in, and where their names are looked up.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -53,6 +57,8 @@ pub(crate) struct Door {
 pub(crate) struct Link {
     pub(crate) client: Client,
     pub(crate) statements: Statements,
+    /// When it was logged in.
+    since: Instant,
     /// Process id of the backend.
     pub(crate) pid: i32,
     pub(crate) cancel: Cancel,
@@ -82,6 +88,11 @@ impl Cancel {
 }
 
 impl Link {
+    /// Whether another request may have it.
+    pub(crate) fn is_good(&self) -> bool {
+        !self.client.is_closed() && self.since.elapsed() < LIFETIME
+    }
+
     /// Whether the connection ended because the server sent more in one message than we take.
     pub(crate) fn is_exceeded(&self) -> bool {
         self.exceeded.load(Ordering::Relaxed)
@@ -162,6 +173,7 @@ impl Door {
             },
             client,
             statements: Statements::default(),
+            since: Instant::now(),
             pid,
             ended,
             task,

@@ -230,7 +230,7 @@ impl Pool {
             };
             state.idle -= 1;
             // One that broke while it lay here is no use: Postgres may have been restarted.
-            warm = (!link.client.is_closed()).then_some(link);
+            warm = link.is_good().then_some(link);
         }
         if warm.is_none() && state.busy + state.idle > self.0.share.cap {
             state.close_oldest();
@@ -329,7 +329,7 @@ impl State {
         };
         shelf.busy -= 1;
         self.busy -= 1;
-        if let Some(link) = link.filter(|link| !self.closed && !link.client.is_closed()) {
+        if let Some(link) = link.filter(|link| !self.closed && link.is_good()) {
             shelf.idle.push((Instant::now(), link));
             self.idle += 1;
         }
