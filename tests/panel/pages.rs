@@ -8,8 +8,9 @@ use crate::harness::{PASSWORD, Server, Tenant};
 
 /// Every page, by the shape of its address: `#` is a number, `*` a name. A page that no link leads
 /// to, or that is new, is a failure here.
-const PAGES: [&str; 34] = [
+const PAGES: [&str; 37] = [
     "/",
+    "/account",
     "/api_docs",
     "/api_docs/try",
     "/docs/instructions",
@@ -40,12 +41,18 @@ const PAGES: [&str; 34] = [
     "/panel/#/users",
     "/register",
     // What is shown for an address that is none, a filter that does not fit, a search without a
-    // hit, and a table without a key.
+    // hit, and a table that much refers to.
     "/panel/#/data/*?filter",
     "/panel/#/data/*?q",
     "/panel/#/nowhere",
-    "/panel/#/structure?",
+    "/panel/#/structure/table/*?",
+    // What somebody is shown who is not signed in.
+    "/?",
+    "/login?",
 ];
+
+/// Pages for whoever is not signed in.
+const OUTSIDE: [&str; 4] = ["/?", "/login", "/login?", "/register"];
 
 /// The shape of an address.
 fn shape(path: &str) -> String {
@@ -110,9 +117,11 @@ pub async fn all(server: &Server, tenant: &Tenant) -> BTreeMap<String, String> {
         ),
         ("/panel/#/nowhere", format!("{home}/nowhere")),
         (
-            "/panel/#/structure?",
+            "/panel/#/structure/table/*?",
             format!("{home}/structure/table/invoices"),
         ),
+        ("/?", "/".to_owned()),
+        ("/login?", "/login?as=user".to_owned()),
     ];
     found.extend(more.map(|(shape, path)| (shape.to_owned(), path)));
     found
@@ -145,9 +154,9 @@ async fn every_page_is_usable_quiet_and_on_its_own() {
     let mut wrong = Vec::new();
     let (outside, inside): (Vec<_>, Vec<_>) = pages
         .iter()
-        .partition(|(shape, _)| ["/login", "/register"].contains(&shape.as_str()));
+        .partition(|(shape, _)| OUTSIDE.contains(&shape.as_str()));
     for (at, (shape, path)) in outside.into_iter().chain(inside).enumerate() {
-        if at == 2 {
+        if at == OUTSIDE.len() {
             sign_in(&browser, &tenant).await;
         }
         for look in [Look::ALL[0], Look::ALL[1]] {
@@ -311,26 +320,34 @@ async fn pictures() {
     };
     let (outside, inside): (Vec<_>, Vec<_>) = pages
         .iter()
-        .partition(|(shape, _)| ["/login", "/register"].contains(&shape.as_str()));
+        .partition(|(shape, _)| OUTSIDE.contains(&shape.as_str()));
     for (at, (shape, path)) in outside.into_iter().chain(inside).enumerate() {
-        if at == 2 {
+        if at == OUTSIDE.len() {
             sign_in(&browser, &tenant).await;
         }
         for look in Look::ALL {
             browser.look(look).await;
             browser.go(path).await;
-            browser.jumps().await;
+            let settled = "return document.readyState === 'complete' \
+                && document.querySelector('[data-count]')?.textContent !== '' \
+                && [...document.querySelectorAll('iframe')].every((frame) => frame.contentDocument?.querySelector('svg')) \
+                && !document.querySelector('#said')?.textContent.includes('..')";
+            browser
+                .run("document.querySelectorAll('iframe').forEach((frame) => { frame.loading = 'eager'; })")
+                .await;
+            browser.until(settled, "all of the page").await;
             let name = shape
-                .replace("/panel/#", "panel")
-                .replace(['/', '?'], "-")
+                .replace('/', "-")
+                .replace('?', "-other")
                 .replace(['*', '#'], "x");
+            let name = if shape == "/" { "landing" } else { &name };
             let scheme = if look.dark { "dark" } else { "light" };
             let file = folder.join(format!(
                 "{}-{}-{scheme}.png",
                 name.trim_matches('-'),
                 look.width
             ));
-            std::fs::write(file, browser.picture().await).unwrap();
+            std::fs::write(file, browser.picture(look).await).unwrap();
         }
     }
 }
