@@ -6,6 +6,7 @@ use poem::web::Data;
 use poem_openapi::{Object, OpenApi, payload::Json};
 
 use crate::{
+    directory::tenant,
     edge::{
         form::{Body, Fields, Form},
         visit::PasswordTry,
@@ -15,7 +16,7 @@ use crate::{
 
 use super::{
     Auth,
-    caller::Who,
+    caller::{Caller, Who},
     extract::SignedIn,
     operations::{Section, check_name},
     password, usable,
@@ -133,13 +134,7 @@ impl OwnApi {
         _limit: PasswordTry,
         body: Body<Passwords>,
     ) -> Result<Json<Changed>, Problem> {
-        let caller = signed_in.0;
-        let changed = auth.change_password(&caller.who, body.0).await?;
-        let ended = auth.sign_out_others(&caller).await?;
-        Ok(Json(Changed {
-            sessions_ended: ended + changed.sessions_ended,
-            ..changed
-        }))
+        Ok(Json(auth.change_password(&signed_in.0, body.0).await?))
     }
 }
 
@@ -187,8 +182,8 @@ impl Auth {
         }
     }
 
-    async fn change_password(&self, who: &Who, sent: Passwords) -> Result<Changed, Problem> {
-        let old = match who {
+    async fn change_password(&self, caller: &Caller, sent: Passwords) -> Result<Changed, Problem> {
+        let old = match &caller.who {
             Who::Account { id } => Some(self.account(*id).await?.password_hash),
             Who::User { tenant, id } => self.user(*tenant, id).await?.1.password_hash,
             Who::Token { .. } | Who::Anybody => return Err(nobody()),
@@ -203,29 +198,29 @@ impl Auth {
         }
         let old = old.unwrap_or_default();
         let new = password::hash(sent.new_password).await?;
-        // Of two changes at the same moment one comes second, and its current password is wrong by then.
-        let mut done = Changed {
-            sessions_ended: 0,
-            tenants: Vec::new(),
-        };
-        match who {
-            Who::Account { id } => {
-                if !self.directory.change_password(*id, &old, &new).await? {
-                    return Err(wrong());
-                }
-                self.hand_on(*id, &old, &new, &mut done).await?;
-            }
+        let changed = match &caller.who {
+            Who::Account { id } => self.directory.change_password(*id, &old, &new).await?,
             Who::User { tenant, id } => {
                 let (tenant, _) = self.user(*tenant, id).await?;
                 let change = Change::Password {
                     old: &old,
                     new: &new,
                 };
-                if !users::change(&self.tenants, &usable(&tenant)?, id, change).await? {
-                    return Err(wrong());
-                }
+                users::change(&self.tenants, &usable(&tenant)?, id, change).await?
             }
             Who::Token { .. } | Who::Anybody => return Err(nobody()),
+        };
+        // Of two changes at the same moment one comes second, and its current password is wrong by then.
+        if !changed {
+            return Err(wrong());
+        }
+        let mut done = Changed {
+            sessions_ended: self.sign_out_others(caller).await?,
+            tenants: Vec::new(),
+        };
+        // The copies come last: one that does not answer keeps nobody signed in.
+        if let Who::Account { id } = &caller.who {
+            self.hand_on(*id, &old, &new, &mut done).await?;
         }
         Ok(done)
     }
@@ -262,7 +257,7 @@ impl Auth {
 
     async fn hand_to(
         &self,
-        tenant: &crate::directory::tenant::Model,
+        tenant: &tenant::Model,
         email: &str,
         old: &str,
         new: &str,

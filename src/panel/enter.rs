@@ -236,7 +236,7 @@ pub async fn logout(
     );
     cookie::clear_session(&mut response, ask.panel.is_secure());
     // What pages kept in the browser, such as statements that ran, is for nobody else. Browsers heed
-    // this over HTTPS alone; elsewhere the page that follows sees to it.
+    // this over HTTPS and on localhost; elsewhere the page that follows sees to it.
     page::put(&mut response, "clear-site-data", "\"storage\"");
     Ok(response)
 }

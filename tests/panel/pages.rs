@@ -74,7 +74,7 @@ fn shape(path: &str) -> String {
 
 /// One address for each shape, found by following links from the start and from the tenant's own.
 pub async fn all(server: &Server, tenant: &Tenant) -> BTreeMap<String, String> {
-    // The front page asks the demo, and the embedded chart is the demo's.
+    // The front page asks the demo once it is there, and the embedded chart is the demo's.
     server.app.demo.refresh(Some(7)).await.unwrap();
     let visitor = Visitor::of(server, tenant).await;
     let stranger = Visitor::new(server);
@@ -140,7 +140,7 @@ pub async fn sign_in(browser: &Browser, tenant: &Tenant) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_is_usable_quiet_and_on_its_own() {
-    let server = Server::start().await;
+    let server = Server::start_with(&["--demo=true"]).await;
     let tenant = server.tenant("pages").await;
     let url = format!("http://{}", server.client.address);
     let pages = all(&server, &tenant).await;
@@ -214,7 +214,7 @@ async fn every_page_is_usable_quiet_and_on_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_page_is_light() {
-    let server = Server::start().await;
+    let server = Server::start_with(&["--demo=true"]).await;
     let url = format!("http://{}", server.client.address);
     let Some(browser) = Browser::open(&url).await else {
         return;
@@ -304,6 +304,77 @@ async fn nothing_jumps_when_a_part_is_exchanged() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What pages are after something was done on them: a name, the page, what is done, and how it is
+/// known to have happened.
+const STATES: [(&str, &str, &str, &str); 11] = [
+    (
+        "menu",
+        "",
+        "document.querySelector('.menu').click()",
+        "return true",
+    ),
+    (
+        "key",
+        "",
+        "document.querySelector('header .drop summary').click()",
+        "return true",
+    ),
+    (
+        "filter",
+        "/data/invoices",
+        "document.querySelector('[data-key=f]').click()",
+        "return true",
+    ),
+    (
+        "cell",
+        "/data/invoices",
+        "document.querySelector('td[data-col=reference]').dispatchEvent(new MouseEvent('dblclick', {bubbles: true}))",
+        "return !!document.querySelector('td.editing')",
+    ),
+    (
+        "ticked",
+        "/data/invoices?filter[status]=2&sort=-total",
+        "document.querySelector('[data-all]').click()",
+        "return !document.querySelector('.ticked').hidden",
+    ),
+    (
+        "refused",
+        "/data/clients/new",
+        "document.querySelector('#editor').noValidate = true; document.querySelector('#editor .button').click()",
+        "return !!document.querySelector('.field.bad')",
+    ),
+    (
+        "preview",
+        "/data/clients/import",
+        "document.querySelector('#csv').value = 'name,currency_id,founded\\nOne,1,x\\nTwo,none,y'; document.querySelector('form.import .button').click()",
+        "return document.querySelector('#preview').childElementCount > 0",
+    ),
+    (
+        "sql",
+        "/sql",
+        "document.querySelector('form.console .button').click()",
+        "return !!document.querySelector('#result table')",
+    ),
+    (
+        "token",
+        "/tokens",
+        "document.querySelector('[name=name]').value = 'A program'; document.querySelector('form.stack > .button').click()",
+        "return !!document.querySelector('#made-token')",
+    ),
+    (
+        "user",
+        "/users",
+        "document.querySelector('main details').open = true",
+        "return true",
+    ),
+    (
+        "graphql",
+        "/graphql",
+        "document.querySelector('.graphiql-execute-button').click()",
+        "return document.querySelector('.result-window')?.textContent.includes('INV-')",
+    ),
+];
+
 /// Makes pictures of all pages: `SANDLOT_PICTURES=folder cargo test --test main -- --ignored pictures`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "makes pictures for people to look at"]
@@ -311,7 +382,7 @@ async fn pictures() {
     let folder = std::env::var_os("SANDLOT_PICTURES").expect("SANDLOT_PICTURES names no folder");
     let folder = std::path::PathBuf::from(folder);
     std::fs::create_dir_all(&folder).unwrap();
-    let server = Server::start().await;
+    let server = Server::start_with(&["--demo=true"]).await;
     let tenant = server.tenant("pictures").await;
     let url = format!("http://{}", server.client.address);
     let pages = all(&server, &tenant).await;
@@ -348,6 +419,19 @@ async fn pictures() {
                 look.width
             ));
             std::fs::write(file, browser.picture(look).await).unwrap();
+        }
+    }
+    for (name, path, script, settled) in STATES {
+        for look in Look::ALL {
+            browser.look(look).await;
+            browser.go(&format!("/panel/{}{path}", tenant.id)).await;
+            let counted = "return document.querySelector('[data-count]')?.textContent !== ''";
+            browser.until(counted, "the page").await;
+            browser.run(script).await;
+            browser.until(settled, name).await;
+            let scheme = if look.dark { "dark" } else { "light" };
+            let file = format!("state-{name}-{}-{scheme}.png", look.width);
+            std::fs::write(folder.join(file), browser.picture(look).await).unwrap();
         }
     }
 }
