@@ -305,3 +305,159 @@ async fn a_hash_dearer_than_ours_is_not_computed() {
         .await
         .problem(401, "invalid-credentials");
 }
+
+#[tokio::test]
+async fn a_password_is_changed_by_whoever_knows_it() {
+    let server = Server::start().await;
+    let tenant = server.tenant("careful").await;
+    let account = server.account(&tenant).await;
+    let (target, new) = ("/api/auth/password", "another horse");
+    let body = |old: &str, new: &str| json!({"current_password": old, "new_password": new});
+    let session = |client: Client, email: String, password: &'static str| async move {
+        sign_in(&client, &email, password).await.expect(200).json()
+    };
+    let (plain, keyed) = (server.client.clone(), tenant.keyed.clone());
+    let other = session(plain.clone(), tenant.email.clone(), PASSWORD).await;
+    let in_copy = session(keyed.clone(), tenant.email.clone(), PASSWORD).await;
+
+    // What does not fit is said, and changes nothing.
+    let wrong = account.post(target, &body("wrong horse", new)).await;
+    let wrong = wrong.problem(401, "invalid-credentials");
+    assert_eq!(wrong["errors"]["current_password"], json!(["is wrong"]));
+    for (old, new, field) in [
+        (PASSWORD, "short", "new_password"),
+        (PASSWORD, &"x".repeat(129), "new_password"),
+    ] {
+        let refused = account.post(target, &body(old, new)).await;
+        let refused = refused.problem(400, "validation-failed");
+        assert!(refused["errors"].get(field).is_some(), "{refused}");
+    }
+    let half = json!({"current_password": PASSWORD});
+    let half = account.post(target, &half).await;
+    half.problem(400, "validation-failed");
+    sign_in(&plain, &tenant.email, PASSWORD).await.expect(200);
+
+    // The right one: all other sessions are over, this one is not, and the user that the registration
+    // made has the new password too.
+    let mine = session(plain.clone(), tenant.email.clone(), PASSWORD).await;
+    let me = plain.bearer(mine["access_token"].as_str().unwrap());
+    let done = me.post(target, &body(PASSWORD, new)).await.expect(200);
+    let done = done.json();
+    assert_eq!(done["tenants"], json!([tenant.schema]));
+    assert!(done["sessions_ended"].as_u64().unwrap() >= 4, "{done}");
+    refresh(&plain, &other).await.problem(401, "invalid-token");
+    refresh(&keyed, &in_copy)
+        .await
+        .problem(401, "invalid-token");
+    refresh(&plain, &mine).await.expect(200);
+    for client in [&plain, &keyed] {
+        let old = sign_in(client, &tenant.email, PASSWORD).await;
+        old.problem(401, "invalid-credentials");
+        sign_in(client, &tenant.email, new).await.expect(200);
+    }
+    let registration = json!({"email": tenant.email, "password": PASSWORD});
+    let refused = plain.post("/api/register", &registration).await;
+    refused.problem(401, "invalid-credentials");
+
+    // A user of a copy, of whatever role, changes their own alone.
+    let viewer = tenant.keyed.clone();
+    let newcomer = json!({"email": "viewer@mail.example", "password": PASSWORD});
+    viewer.post("/api/auth/signup", &newcomer).await.expect(201);
+    let theirs = session(keyed.clone(), "viewer@mail.example".into(), PASSWORD).await;
+    let elsewhere = session(keyed.clone(), "viewer@mail.example".into(), PASSWORD).await;
+    let viewer = keyed.bearer(theirs["access_token"].as_str().unwrap());
+    let wrong = viewer
+        .post(target, &body("wrong horse", "my own horse"))
+        .await;
+    wrong.problem(401, "invalid-credentials");
+    let done = viewer.post(target, &body(PASSWORD, "my own horse")).await;
+    let done = done.expect(200).json();
+    assert_eq!(done, json!({"sessions_ended": 1, "tenants": []}));
+    refresh(&keyed, &elsewhere)
+        .await
+        .problem(401, "invalid-token");
+    refresh(&keyed, &theirs).await.expect(200);
+    sign_in(&keyed, "viewer@mail.example", "my own horse")
+        .await
+        .expect(200);
+
+    // A user who was given a password of their own keeps it when the account's changes again.
+    let owner = session(keyed.clone(), tenant.email.clone(), new).await;
+    let owner = keyed.bearer(owner["access_token"].as_str().unwrap());
+    let own = owner.post(target, &body(new, "the copy's horse")).await;
+    own.expect(200);
+    let done = me.post(target, &body(new, "a third horse")).await;
+    assert_eq!(done.expect(200).json()["tenants"], json!([]));
+    sign_in(&keyed, &tenant.email, "the copy's horse")
+        .await
+        .expect(200);
+    sign_in(&plain, &tenant.email, "a third horse")
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn of_two_new_passwords_at_once_one_holds() {
+    let server = Server::start().await;
+    let tenant = server.tenant("twofold").await;
+    let account = server.account(&tenant).await;
+    let body = |new: &str| json!({"current_password": PASSWORD, "new_password": new});
+    let (one, other) = (body("first new horse"), body("second new horse"));
+    let target = "/api/auth/password";
+    let (one, other) = tokio::join!(account.post(target, &one), account.post(target, &other));
+    let mut statuses = [one.status, other.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 401]);
+}
+
+#[tokio::test]
+async fn passwords_are_not_guessed_at_by_changing_them() {
+    let server = Server::start_with(&["--sign-in-rate=5"]).await;
+    let tenant = server.tenant("guessed").await;
+    let account = server.account(&tenant).await;
+    let guess = json!({"current_password": "a guess", "new_password": "another horse"});
+    let mut statuses = Vec::new();
+    for _ in 0..8 {
+        let answer = account.post("/api/auth/password", &guess).await;
+        statuses.push(answer.status);
+    }
+    assert!(statuses.ends_with(&[429, 429, 429]), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn a_name_is_changed_by_whoever_bears_it() {
+    let server = Server::start().await;
+    let tenant = server.tenant("named").await;
+    let account = server.account(&tenant).await;
+    let viewer = tenant.user("viewer@mail.example", "viewer").await;
+    for client in [&account, &viewer] {
+        let before = client.read("/api/auth/me").await;
+        let changed = client
+            .patch("/api/auth/me", &json!({"name": " Ada Ümläut "}))
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(changed["name"], "Ada Ümläut");
+        assert_eq!(changed["id"], before["id"]);
+        assert_eq!(client.read("/api/auth/me").await, changed);
+        for wrong in [
+            json!({}),
+            json!({"name": 5}),
+            json!({"name": "x".repeat(201)}),
+            json!({"name": "Ada", "email": "other@mail.example"}),
+            json!({"name": "Ada", "role": "admin"}),
+        ] {
+            let refused = client.patch("/api/auth/me", &wrong).await;
+            refused.problem(400, "validation-failed");
+        }
+    }
+    let nameless = json!({"name": null});
+    let changed = account.patch("/api/auth/me", &nameless).await.expect(200);
+    assert!(changed.json().get("name").is_none());
+    // A copy whose users have no names can't take one.
+    server
+        .as_tenant(&tenant, "alter table users drop column name cascade")
+        .await;
+    let refused = viewer.patch("/api/auth/me", &json!({"name": "Ada"})).await;
+    refused.problem(422, "update-failed");
+}

@@ -39,6 +39,8 @@ const JUDGED: &[(&str, &str, Needs)] = &[
     ("POST", "/api/auth/logout", Needs::Token),
     ("POST", "/api/auth/logout/everywhere", Needs::Token),
     ("GET", "/api/auth/me", Needs::Token),
+    ("PATCH", "/api/auth/me", Needs::Token),
+    ("POST", "/api/auth/password", Needs::Token),
     ("POST", "/api/auth/signup", Needs::Key),
     ("GET", "/api/logs", Needs::Admin),
     ("GET", "/api/tokens", Needs::Admin),

@@ -20,6 +20,7 @@ pub mod caller;
 pub mod extract;
 pub mod jwt;
 pub mod operations;
+pub mod own;
 pub mod password;
 pub mod present;
 pub mod rehearse;
@@ -161,6 +162,14 @@ impl Auth {
     /// `service-unavailable` if the platform's database is out of reach.
     pub async fn sign_out_everywhere(&self, who: &Who) -> Result<u64, Problem> {
         session::revoke_all(&self.db, who, Utc::now()).await
+    }
+
+    /// Ends all sessions of a caller but the one that they call from, and says how many there were.
+    ///
+    /// # Errors
+    /// `service-unavailable` if the platform's database is out of reach.
+    pub async fn sign_out_others(&self, caller: &Caller) -> Result<u64, Problem> {
+        session::revoke_others(&self.db, &caller.who, &caller.family, Utc::now()).await
     }
 
     /// The user's row behind a caller who is one.

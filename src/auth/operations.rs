@@ -16,7 +16,7 @@ use crate::{
 
 use super::{
     Auth, Pair,
-    caller::{Role, Who},
+    caller::Role,
     extract::{Keyed, MaybeKeyed, SignedIn},
     jwt, password, usable,
 };
@@ -113,9 +113,8 @@ impl NewUser {
         if let Err(message) = password::check(&self.password) {
             faults.push(("password", message));
         }
-        let name = self.name.as_deref().unwrap_or_default();
-        if name.chars().count() > 200 {
-            faults.push(("name", "must have 200 characters at most".to_owned()));
+        if let Err(message) = check_name(self.name.as_deref()) {
+            faults.push(("name", message.to_owned()));
         }
         faults
     }
@@ -161,24 +160,6 @@ impl From<Pair> for Json<Tokens> {
             refresh_expires_in: jwt::REFRESH.num_seconds(),
         })
     }
-}
-
-/// Who is signed in.
-#[derive(Object)]
-#[oai(skip_serializing_if_is_none)]
-pub struct Me {
-    /// `user` of a tenant, or `account`
-    kind: String,
-    /// Key of the user or account
-    id: String,
-    /// Their address
-    email: String,
-    /// What they are called
-    name: Option<String>,
-    /// What they may do; accounts have no role of their own
-    role: Option<String>,
-    /// Schema of the user's tenant
-    schema: Option<String>,
 }
 
 /// A user as the API shows one.
@@ -267,40 +248,6 @@ impl AuthApi {
         Ok(Json(SignedOut { signed_out: true }))
     }
 
-    /// Who is signed in
-    #[oai(path = "/me", method = "get")]
-    async fn me(&self, auth: Data<&Arc<Auth>>, signed_in: SignedIn) -> Result<Json<Me>, Problem> {
-        Ok(Json(match signed_in.0.who {
-            Who::Account { id } => {
-                let account = auth.account(id).await?;
-                Me {
-                    kind: "account".to_owned(),
-                    id: account.id.to_string(),
-                    email: account.email,
-                    name: account.name,
-                    role: None,
-                    schema: None,
-                }
-            }
-            Who::Anybody => {
-                return Err(Problem::new(Kind::PermissionDenied)
-                    .detail("The demo token speaks for anybody: nobody is signed in."));
-            }
-            Who::User { tenant, id } => {
-                let (tenant, user) = auth.user(tenant, &id).await?;
-                Me {
-                    kind: "user".to_owned(),
-                    id: user.id,
-                    email: user.email,
-                    name: user.name,
-                    role: Some(user.role.as_str().to_owned()),
-                    schema: Some(tenant.schema),
-                }
-            }
-            Who::Token { .. } => return Err(Kind::Unauthorized.into()),
-        }))
-    }
-
     /// Sign up as a viewer of the tenant that the `Api-Key` picks
     #[oai(path = "/signup", method = "post")]
     async fn signup(
@@ -348,6 +295,14 @@ pub fn user_key(id: Option<String>) -> Any<Value> {
         None => Value::Null,
         Some(id) => id.parse::<i64>().map_or(Value::String(id), Value::from),
     })
+}
+
+/// Checks the length of what somebody is called.
+pub(super) fn check_name(name: Option<&str>) -> Result<(), &'static str> {
+    if name.unwrap_or_default().chars().count() > 200 {
+        return Err("must have 200 characters at most");
+    }
+    Ok(())
 }
 
 /// Checks the form of an address, as far as it can be without sending mail (RFC 5321, 4.5.3.1).

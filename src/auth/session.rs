@@ -132,6 +132,20 @@ pub async fn revoke_all(
     who: &Who,
     now: DateTime<Utc>,
 ) -> Result<u64, Problem> {
+    // No session has an empty name.
+    revoke_others(db, who, "", now).await
+}
+
+/// Ends all sessions of somebody but one, and says how many there were.
+///
+/// # Errors
+/// `service-unavailable` if the platform's database is out of reach.
+pub async fn revoke_others(
+    db: &DatabaseConnection,
+    who: &Who,
+    kept: &str,
+    now: DateTime<Utc>,
+) -> Result<u64, Problem> {
     let theirs = match who {
         Who::Account { id } => Column::AccountId.eq(*id),
         Who::User { tenant, id } => {
@@ -143,6 +157,7 @@ pub async fn revoke_all(
     let ended = Entity::update_many()
         .col_expr(Column::RevokedAt, Expr::value(now))
         .filter(theirs)
+        .filter(Column::Family.ne(kept))
         .filter(Column::RevokedAt.is_null())
         .exec(db)
         .await?;

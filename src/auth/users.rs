@@ -4,6 +4,7 @@
 //! tenant's rights alone; a table that no longer fits has no users to sign in.
 
 use tenants::{Access, Identity, Tenants, names::quote_ident};
+use tokio_postgres::types::ToSql;
 
 use crate::problem::{Kind, Problem};
 
@@ -46,6 +47,19 @@ pub enum By<'a> {
     Id(&'a str),
 }
 
+/// What is changed of a user.
+pub enum Change<'a> {
+    /// What they are called.
+    Name(Option<&'a str>),
+    /// A PHC string, in the place of the one that was read.
+    Password {
+        /// The one that was read.
+        old: &'a str,
+        /// The new one.
+        new: &'a str,
+    },
+}
+
 /// Finds a user of a tenant.
 ///
 /// # Errors
@@ -73,7 +87,7 @@ pub async fn find(
          from {}.users as u where {condition} limit 1",
         quote_ident(&identity.schema),
     );
-    let row = match query(tenants, identity, &sql, &value).await {
+    let row = match query(tenants, identity, Access::Read, &sql, &[&value]).await {
         Ok(row) => row,
         // Whatever the tenant has made of its table: nobody can sign in to it like this.
         Err(tenants::Error::Sql(error)) => {
@@ -128,19 +142,63 @@ pub async fn insert(
     }
 }
 
+/// Changes a user by their key, as the tenant; false if the row is not there as it was read.
+///
+/// # Errors
+/// `update-failed` if the table refuses the row.
+pub async fn change(
+    tenants: &Tenants,
+    identity: &Identity,
+    id: &str,
+    change: Change<'_>,
+) -> Result<bool, Problem> {
+    let (column, value, condition, old) = match change {
+        Change::Name(name) => ("name", name, "", None),
+        Change::Password { old, new } => (
+            "password_hash",
+            Some(new),
+            " and u.password_hash::pg_catalog.text operator(pg_catalog.=) $3::pg_catalog.text",
+            Some(old),
+        ),
+    };
+    let users = format!("{}.users", quote_ident(&identity.schema));
+    // The record's input function reads the value, so the column may be text or a domain.
+    let sql = format!(
+        "update {users} as u set {column} = r.{column} \
+         from pg_catalog.json_populate_record(null::{users}, $2::pg_catalog.text::pg_catalog.json) as r \
+         where u.id::pg_catalog.text operator(pg_catalog.=) $1::pg_catalog.text{condition} \
+         returning true"
+    );
+    let sent = serde_json::json!({ column: value }).to_string();
+    let id = id.to_owned();
+    let mut values = vec![&id, &sent];
+    let old = old.map(str::to_owned);
+    values.extend(&old);
+    match query(tenants, identity, Access::Write, &sql, &values).await {
+        Ok(row) => Ok(row.is_some()),
+        // The table is the tenant's to change, so what it refuses is no fault of the server.
+        Err(error @ tenants::Error::Sql(_)) => Err(Problem::new(Kind::UpdateFailed)
+            .detail("The tenant's table `users` refused the change.")
+            .because(error)),
+        Err(error) => Err(error.into()),
+    }
+}
+
 async fn query(
     tenants: &Tenants,
     identity: &Identity,
+    access: Access,
     sql: &str,
-    value: &String,
+    values: &[&String],
 ) -> Result<Option<tokio_postgres::Row>, tenants::Error> {
-    let lease = tenants.lease(identity, Access::Read).await?;
+    let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| *value as _).collect();
+    let lease = tenants.lease(identity, access).await?;
     let limit = tenants.settings().limits.statement;
     let row = lease
         .run(limit, async {
             let statement = lease.prepare_cached(sql).await?;
             lease.begin().await?;
-            let row = lease.query_opt(&statement, &[value]).await?;
+            let row = lease.query_opt(&statement, &values).await?;
             lease.commit().await?;
             Ok::<_, tenants::Error>(row)
         })

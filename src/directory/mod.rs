@@ -143,6 +143,38 @@ impl Directory {
             .await?)
     }
 
+    /// Says what an account is called.
+    ///
+    /// # Errors
+    /// `service-unavailable` if the platform's database is out of reach.
+    pub async fn rename_account(&self, id: i64, name: Option<&str>) -> Result<(), Problem> {
+        let change = account::ActiveModel {
+            id: Unchanged(id),
+            name: Set(name.map(str::to_owned)),
+            ..Default::default()
+        };
+        change.update(&self.db).await?;
+        Ok(())
+    }
+
+    /// Gives an account another password; false if it has another one than `old` by now.
+    ///
+    /// # Errors
+    /// `service-unavailable` if the platform's database is out of reach.
+    pub async fn change_password(&self, id: i64, old: &str, new: &str) -> Result<bool, Problem> {
+        let change = account::ActiveModel {
+            password_hash: Set(new.to_owned()),
+            ..Default::default()
+        };
+        let changed = account::Entity::update_many()
+            .set(change)
+            .filter(account::Column::Id.eq(id))
+            .filter(account::Column::PasswordHash.eq(old))
+            .exec(&self.db)
+            .await?;
+        Ok(changed.rows_affected == 1)
+    }
+
     /// An account by its id.
     ///
     /// # Errors

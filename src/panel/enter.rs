@@ -235,6 +235,9 @@ pub async fn logout(
         },
     );
     cookie::clear_session(&mut response, ask.panel.is_secure());
+    // What pages kept in the browser, such as statements that ran, is for nobody else. Browsers heed
+    // this over HTTPS and on localhost; elsewhere the page that follows sees to it.
+    page::put(&mut response, "clear-site-data", "\"storage\"");
     Ok(response)
 }
 
@@ -252,12 +255,17 @@ async fn as_user(
     auth.enter_as_user(&tenant, email, password).await
 }
 
-/// Public pages that show more to whoever is signed in.
-const PUBLIC: [&str; 3] = ["/api_docs", "/api_docs/try", "/docs/instructions"];
+/// Pages outside the panel that are for whoever is signed in, or show more to them.
+const BESIDE: [&str; 4] = [
+    "/account",
+    "/api_docs",
+    "/api_docs/try",
+    "/docs/instructions",
+];
 
 /// Where to after signing in: a page of the panel or of the documentation, and nowhere else.
 fn next(wanted: &str) -> String {
-    let own = wanted == "/panel" || wanted.starts_with("/panel/") || PUBLIC.contains(&wanted);
+    let own = wanted == "/panel" || wanted.starts_with("/panel/") || BESIDE.contains(&wanted);
     let plain = !wanted.contains(['\\', '\r', '\n']) && !wanted.starts_with("//");
     if own && plain {
         wanted.to_owned()
@@ -276,6 +284,7 @@ mod tests {
             next("/panel/7/data/clients?q=a"),
             "/panel/7/data/clients?q=a"
         );
+        assert_eq!(next("/account"), "/account");
         for bad in [
             "",
             "//evil.example",

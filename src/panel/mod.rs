@@ -22,6 +22,7 @@ use crate::{
     problem::{Kind, Problem},
 };
 
+mod account;
 mod api;
 pub mod assets;
 mod cells;
@@ -54,7 +55,7 @@ use query::Pairs;
 /// How long what an access token says is used again; it is valid for five minutes.
 const PASS: Duration = Duration::from_secs(200);
 
-/// The endpoint of all pages under `/panel`, `/login`, `/register`, and of the files they load.
+/// The endpoint of all pages under `/panel`, `/account`, `/login`, `/register`, and of the files they load.
 pub struct Panel {
     line: Line,
     auth: Arc<Auth>,
@@ -103,7 +104,7 @@ impl Panel {
     /// Whether a path is one of the panel's.
     pub fn has(path: &str) -> bool {
         path.starts_with(assets::PATH)
-            || ["/panel", "/login", "/logout", "/register"]
+            || ["/panel", "/account", "/login", "/logout", "/register"]
                 .iter()
                 .any(|own| is_within(path, own))
     }
@@ -221,6 +222,8 @@ impl<'a> Ask<'a> {
         match (changes, path.as_slice()) {
             (true, ["logout"]) => enter::logout(self, &browser, false).await,
             (true, ["logout", "everywhere"]) => enter::logout(self, &browser, true).await,
+            (false, ["account"]) => account::show(self, &browser, &pass).await,
+            (true, ["account"]) => account::change(self, &browser, &pass).await,
             (false, ["panel"]) => enter::tenants(self, &browser, &pass).await,
             (_, ["panel", tenant, rest @ ..]) => {
                 let tenant = self.tenant(&browser, tenant).await?;

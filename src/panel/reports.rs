@@ -169,11 +169,13 @@ pub async fn frame(desk: &Desk<'_>, slug: &str) -> Result<Response, Problem> {
     };
     let policy = text(header::CONTENT_SECURITY_POLICY)
         .replace("frame-ancestors *", "frame-ancestors 'self'");
+    // The page around it says what it is.
+    let page = String::from_utf8_lossy(&reply.body).replacen("<h1 ", "<h1 hidden ", 1);
     Ok(Response::builder()
         .header(header::CONTENT_TYPE, text(header::CONTENT_TYPE))
         .header(header::CONTENT_SECURITY_POLICY, policy)
         .header("x-frame-options", "SAMEORIGIN")
-        .body(reply.body))
+        .body(page))
 }
 
 /// `GET /panel/{id}/reports/new`

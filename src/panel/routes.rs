@@ -12,6 +12,8 @@ pub const OPEN: &[(&str, &str)] = &[
 /// Pages of whoever is signed in, before a tenant is chosen.
 pub const SIGNED_IN: &[(&str, &str)] = &[
     ("GET", "/panel"),
+    ("GET", "/account"),
+    ("POST", "/account"),
     ("POST", "/logout"),
     ("POST", "/logout/everywhere"),
 ];

@@ -71,8 +71,7 @@ impl Settings {
     }
 
     fn quota(&self) -> String {
-        self.quota_bytes
-            .map_or_else(|| "no limit".to_owned(), megabytes)
+        self.quota_bytes.map_or_else(String::new, megabytes)
     }
 }
 

@@ -184,7 +184,7 @@ fn page(chart: &Chart, slug: &str, style: &str) -> String {
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>\
          <style>{style}</style></head>\n<body><main><h1 dir=\"auto\">{title}</h1>\n\
-         <figure>{picture}<figcaption>{description} {left_out}</figcaption></figure>\n\
+         <figure><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Chart\">{picture}</div><figcaption>{description} {left_out}</figcaption></figure>\n\
          <details><summary>The figures as a table</summary><div class=\"scroll\" tabindex=\"0\"><table>\
          <caption>{description}</caption><thead><tr>{table}</tr></thead><tbody>{rows}</tbody></table></div></details>\n\
          <footer><a download=\"{slug}.svg\" href=\"data:image/svg+xml;base64,{file}\">Download the chart (SVG)</a></footer>\

@@ -9,22 +9,27 @@ pub const STYLE: &str = include_str!("chart.css");
 
 const WIDTH: f64 = 800.0;
 const HEIGHT: f64 = 450.0;
+/// Room for the title.
+const TITLE: f64 = 34.0;
 
 /// Where the plot is: left, top, right, bottom.
 const PLOT: (f64, f64, f64, f64) = (64.0, 76.0, 784.0, 360.0);
 
 /// Roughly the width of a letter.
-const LETTER: f64 = 6.6;
+const LETTER: f64 = 7.4;
 
 /// Draws a picture; `alone` with its own style, as a file is.
 pub fn draw(chart: &Chart, alone: bool) -> String {
     let mut out = String::with_capacity(16 * 1024);
+    // In a page the title stands above the picture, and its room is not needed.
+    let top = if alone { 0.0 } else { TITLE };
     put(
         &mut out,
         format_args!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" viewBox=\"0 {top} {WIDTH} {}\" \
              role=\"img\" aria-labelledby=\"chart-title chart-desc\">\
              <title id=\"chart-title\">{}</title><desc id=\"chart-desc\">{}</desc>",
+            HEIGHT - top,
             escape(&chart.title),
             escape(&chart.description)
         ),
@@ -251,12 +256,12 @@ fn labels(out: &mut String, chart: &Chart, step: f64) {
     let every = if level {
         1
     } else {
-        (14.0 / step).ceil() as usize
+        (16.0 / step).ceil() as usize
     };
     for (place, label) in chart.labels.iter().enumerate().step_by(every.max(1)) {
         let x = PLOT.0 + step * (place as f64 + 0.5);
         let y = PLOT.3 + 16.0;
-        let shown = escape(&brief(label, 16));
+        let shown = escape(&brief(label, 14));
         if level {
             put(
                 out,

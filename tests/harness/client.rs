@@ -215,7 +215,7 @@ impl Answer {
         }
         // Pages for people say it in a page.
         if self.header("content-type").starts_with("text/html") {
-            let page = ["/panel", "/log", "/register"];
+            let page = ["/account", "/panel", "/log", "/register"];
             let path = self.asked.split(' ').nth(1).unwrap_or_default();
             assert!(
                 page.iter().any(|own| path.starts_with(own)),

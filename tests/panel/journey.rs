@@ -328,7 +328,7 @@ async fn sql_graphql_a_report_a_token_and_a_reset() {
     browser.click("form[method=post].narrow .button").await;
     browser.sees("The report is published.").await;
     let drawn =
-        "return !!document.querySelector('iframe.chart')?.contentDocument?.querySelector('svg')";
+        "return !!document.querySelector('.charted iframe')?.contentDocument?.querySelector('svg')";
     browser.until(drawn, "the chart").await;
     browser.keeps(drawn).await;
 

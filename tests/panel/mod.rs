@@ -6,6 +6,7 @@ use hyper::Method;
 
 use crate::harness::{Answer, Client, PASSWORD, Server, Tenant};
 
+mod account;
 mod data;
 mod docs;
 mod driver;

@@ -8,8 +8,9 @@ use crate::harness::{PASSWORD, Server, Tenant};
 
 /// Every page, by the shape of its address: `#` is a number, `*` a name. A page that no link leads
 /// to, or that is new, is a failure here.
-const PAGES: [&str; 34] = [
+const PAGES: [&str; 37] = [
     "/",
+    "/account",
     "/api_docs",
     "/api_docs/try",
     "/docs/instructions",
@@ -40,12 +41,18 @@ const PAGES: [&str; 34] = [
     "/panel/#/users",
     "/register",
     // What is shown for an address that is none, a filter that does not fit, a search without a
-    // hit, and a table without a key.
+    // hit, and a table that much refers to.
     "/panel/#/data/*?filter",
     "/panel/#/data/*?q",
     "/panel/#/nowhere",
-    "/panel/#/structure?",
+    "/panel/#/structure/table/*?",
+    // What somebody is shown who is not signed in.
+    "/?",
+    "/login?",
 ];
+
+/// Pages for whoever is not signed in.
+const OUTSIDE: [&str; 4] = ["/?", "/login", "/login?", "/register"];
 
 /// The shape of an address.
 fn shape(path: &str) -> String {
@@ -67,7 +74,7 @@ fn shape(path: &str) -> String {
 
 /// One address for each shape, found by following links from the start and from the tenant's own.
 pub async fn all(server: &Server, tenant: &Tenant) -> BTreeMap<String, String> {
-    // The front page asks the demo, and the embedded chart is the demo's.
+    // The front page asks the demo once it is there, and the embedded chart is the demo's.
     server.app.demo.refresh(Some(7)).await.unwrap();
     let visitor = Visitor::of(server, tenant).await;
     let stranger = Visitor::new(server);
@@ -110,9 +117,11 @@ pub async fn all(server: &Server, tenant: &Tenant) -> BTreeMap<String, String> {
         ),
         ("/panel/#/nowhere", format!("{home}/nowhere")),
         (
-            "/panel/#/structure?",
+            "/panel/#/structure/table/*?",
             format!("{home}/structure/table/invoices"),
         ),
+        ("/?", "/".to_owned()),
+        ("/login?", "/login?as=user".to_owned()),
     ];
     found.extend(more.map(|(shape, path)| (shape.to_owned(), path)));
     found
@@ -131,7 +140,7 @@ pub async fn sign_in(browser: &Browser, tenant: &Tenant) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_is_usable_quiet_and_on_its_own() {
-    let server = Server::start().await;
+    let server = Server::start_with(&["--demo=true"]).await;
     let tenant = server.tenant("pages").await;
     let url = format!("http://{}", server.client.address);
     let pages = all(&server, &tenant).await;
@@ -145,9 +154,9 @@ async fn every_page_is_usable_quiet_and_on_its_own() {
     let mut wrong = Vec::new();
     let (outside, inside): (Vec<_>, Vec<_>) = pages
         .iter()
-        .partition(|(shape, _)| ["/login", "/register"].contains(&shape.as_str()));
+        .partition(|(shape, _)| OUTSIDE.contains(&shape.as_str()));
     for (at, (shape, path)) in outside.into_iter().chain(inside).enumerate() {
-        if at == 2 {
+        if at == OUTSIDE.len() {
             sign_in(&browser, &tenant).await;
         }
         for look in [Look::ALL[0], Look::ALL[1]] {
@@ -205,7 +214,7 @@ async fn every_page_is_usable_quiet_and_on_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_page_is_light() {
-    let server = Server::start().await;
+    let server = Server::start_with(&["--demo=true"]).await;
     let url = format!("http://{}", server.client.address);
     let Some(browser) = Browser::open(&url).await else {
         return;
@@ -295,6 +304,77 @@ async fn nothing_jumps_when_a_part_is_exchanged() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What pages are after something was done on them: a name, the page, what is done, and how it is
+/// known to have happened.
+const STATES: [(&str, &str, &str, &str); 11] = [
+    (
+        "menu",
+        "",
+        "document.querySelector('.menu').click()",
+        "return true",
+    ),
+    (
+        "key",
+        "",
+        "document.querySelector('header .drop summary').click()",
+        "return true",
+    ),
+    (
+        "filter",
+        "/data/invoices",
+        "document.querySelector('[data-key=f]').click()",
+        "return true",
+    ),
+    (
+        "cell",
+        "/data/invoices",
+        "document.querySelector('td[data-col=reference]').dispatchEvent(new MouseEvent('dblclick', {bubbles: true}))",
+        "return !!document.querySelector('td.editing')",
+    ),
+    (
+        "ticked",
+        "/data/invoices?filter[status]=2&sort=-total",
+        "document.querySelector('[data-all]').click()",
+        "return !document.querySelector('.ticked').hidden",
+    ),
+    (
+        "refused",
+        "/data/clients/new",
+        "document.querySelector('#editor').noValidate = true; document.querySelector('#editor .button').click()",
+        "return !!document.querySelector('.field.bad')",
+    ),
+    (
+        "preview",
+        "/data/clients/import",
+        "document.querySelector('#csv').value = 'name,currency_id,founded\\nOne,1,x\\nTwo,none,y'; document.querySelector('form.import .button').click()",
+        "return document.querySelector('#preview').childElementCount > 0",
+    ),
+    (
+        "sql",
+        "/sql",
+        "document.querySelector('form.console .button').click()",
+        "return !!document.querySelector('#result table')",
+    ),
+    (
+        "token",
+        "/tokens",
+        "document.querySelector('[name=name]').value = 'A program'; document.querySelector('form.stack > .button').click()",
+        "return !!document.querySelector('#made-token')",
+    ),
+    (
+        "user",
+        "/users",
+        "document.querySelector('main details').open = true",
+        "return true",
+    ),
+    (
+        "graphql",
+        "/graphql",
+        "document.querySelector('.graphiql-execute-button').click()",
+        "return document.querySelector('.result-window')?.textContent.includes('INV-')",
+    ),
+];
+
 /// Makes pictures of all pages: `SANDLOT_PICTURES=folder cargo test --test main -- --ignored pictures`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "makes pictures for people to look at"]
@@ -302,7 +382,7 @@ async fn pictures() {
     let folder = std::env::var_os("SANDLOT_PICTURES").expect("SANDLOT_PICTURES names no folder");
     let folder = std::path::PathBuf::from(folder);
     std::fs::create_dir_all(&folder).unwrap();
-    let server = Server::start().await;
+    let server = Server::start_with(&["--demo=true"]).await;
     let tenant = server.tenant("pictures").await;
     let url = format!("http://{}", server.client.address);
     let pages = all(&server, &tenant).await;
@@ -311,26 +391,47 @@ async fn pictures() {
     };
     let (outside, inside): (Vec<_>, Vec<_>) = pages
         .iter()
-        .partition(|(shape, _)| ["/login", "/register"].contains(&shape.as_str()));
+        .partition(|(shape, _)| OUTSIDE.contains(&shape.as_str()));
     for (at, (shape, path)) in outside.into_iter().chain(inside).enumerate() {
-        if at == 2 {
+        if at == OUTSIDE.len() {
             sign_in(&browser, &tenant).await;
         }
         for look in Look::ALL {
             browser.look(look).await;
             browser.go(path).await;
-            browser.jumps().await;
+            let settled = "return document.readyState === 'complete' \
+                && document.querySelector('[data-count]')?.textContent !== '' \
+                && [...document.querySelectorAll('iframe')].every((frame) => frame.contentDocument?.querySelector('svg')) \
+                && !document.querySelector('#said')?.textContent.includes('..')";
+            browser
+                .run("document.querySelectorAll('iframe').forEach((frame) => { frame.loading = 'eager'; })")
+                .await;
+            browser.until(settled, "all of the page").await;
             let name = shape
-                .replace("/panel/#", "panel")
-                .replace(['/', '?'], "-")
+                .replace('/', "-")
+                .replace('?', "-other")
                 .replace(['*', '#'], "x");
+            let name = if shape == "/" { "landing" } else { &name };
             let scheme = if look.dark { "dark" } else { "light" };
             let file = folder.join(format!(
                 "{}-{}-{scheme}.png",
                 name.trim_matches('-'),
                 look.width
             ));
-            std::fs::write(file, browser.picture().await).unwrap();
+            std::fs::write(file, browser.picture(look).await).unwrap();
+        }
+    }
+    for (name, path, script, settled) in STATES {
+        for look in Look::ALL {
+            browser.look(look).await;
+            browser.go(&format!("/panel/{}{path}", tenant.id)).await;
+            let counted = "return document.querySelector('[data-count]')?.textContent !== ''";
+            browser.until(counted, "the page").await;
+            browser.run(script).await;
+            browser.until(settled, name).await;
+            let scheme = if look.dark { "dark" } else { "light" };
+            let file = format!("state-{name}-{}-{scheme}.png", look.width);
+            std::fs::write(folder.join(file), browser.picture(look).await).unwrap();
         }
     }
 }

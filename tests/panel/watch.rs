@@ -128,9 +128,18 @@ impl Browser {
         (addresses, bytes)
     }
 
-    /// The whole page as a PNG.
-    pub async fn picture(&self) -> Vec<u8> {
-        let wanted = json!({"format": "png", "captureBeyondViewport": true});
+    /// The page as a PNG, as high as it is; of one that is very long, its beginning.
+    pub async fn picture(&self, look: Look) -> Vec<u8> {
+        self.devtools("Emulation.setScrollbarsHidden", json!({"hidden": true}))
+            .await;
+        let high = "return Math.min(document.documentElement.scrollHeight, 5000)";
+        let high = self.run(high).await;
+        let size =
+            json!({"width": look.width, "height": high, "deviceScaleFactor": 1, "mobile": false});
+        self.devtools("Emulation.setDeviceMetricsOverride", size)
+            .await;
+        self.jumps().await;
+        let wanted = json!({"format": "png"});
         let picture = self.devtools("Page.captureScreenshot", wanted).await;
         use base64::Engine as _;
         base64::engine::general_purpose::STANDARD

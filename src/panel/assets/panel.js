@@ -210,7 +210,17 @@
     }
   }, true);
 
-  // Statements that ran, kept in this browser.
+  // What is kept in this browser is for whoever it was kept for: the page to log in, and the pages of
+  // somebody else, begin without it.
+  const who = $("[data-who]")?.dataset.who;
+  try {
+    if (who !== undefined && localStorage.getItem("sandlot:who") !== who) {
+      Object.keys(localStorage).filter((key) => key.startsWith("sandlot:")).forEach((key) => localStorage.removeItem(key));
+      localStorage.setItem("sandlot:who", who);
+    }
+  } catch { /* Nothing is kept here. */ }
+
+  // Statements that ran.
   const past = (key) => { try { return JSON.parse(localStorage.getItem(key)) ?? []; } catch { return []; } };
   const list = () => {
     const form = $("form[data-history]"), place = $("[data-past]");
