@@ -165,6 +165,10 @@ async fn every_page_is_usable_quiet_and_on_its_own() {
             browser
                 .until("return document.readyState === 'complete'", "the page")
                 .await;
+            if at >= OUTSIDE.len() && shape == "/api_docs/try" {
+                let there = "return document.querySelector('#ui .opblock-tag') !== null";
+                browser.until(there, "the calls").await;
+            }
             let mut say = |what: &str, found: Vec<String>| {
                 wrong.extend(
                     found
