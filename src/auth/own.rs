@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use poem::web::Data;
 use poem_openapi::{Object, OpenApi, payload::Json};
+use tenants::Identity;
 
 use crate::{
-    directory::tenant,
+    directory::{account, tenant},
     edge::{
         form::{Body, Fields, Form},
         visit::PasswordTry,
@@ -100,6 +101,13 @@ pub struct Changed {
     tenants: Vec<String>,
 }
 
+/// Whose password is changed.
+enum Own {
+    Account(account::Model),
+    /// A user by their tenant and key.
+    User(Identity, String),
+}
+
 #[OpenApi(prefix_path = "/auth", tag = "Section::Auth")]
 impl OwnApi {
     /// Who is signed in
@@ -183,9 +191,15 @@ impl Auth {
     }
 
     async fn change_password(&self, caller: &Caller, sent: Passwords) -> Result<Changed, Problem> {
-        let old = match &caller.who {
-            Who::Account { id } => Some(self.account(*id).await?.password_hash),
-            Who::User { tenant, id } => self.user(*tenant, id).await?.1.password_hash,
+        let (old, own) = match &caller.who {
+            Who::Account { id } => {
+                let account = self.account(*id).await?;
+                (Some(account.password_hash.clone()), Own::Account(account))
+            }
+            Who::User { tenant, id } => {
+                let (tenant, user) = self.user(*tenant, id).await?;
+                (user.password_hash, Own::User(usable(&tenant)?, user.id))
+            }
             Who::Token { .. } | Who::Anybody => return Err(nobody()),
         };
         let wrong = || {
@@ -198,17 +212,18 @@ impl Auth {
         }
         let old = old.unwrap_or_default();
         let new = password::hash(sent.new_password).await?;
-        let changed = match &caller.who {
-            Who::Account { id } => self.directory.change_password(*id, &old, &new).await?,
-            Who::User { tenant, id } => {
-                let (tenant, _) = self.user(*tenant, id).await?;
+        let changed = match &own {
+            Own::Account(account) => {
+                let directory = &self.directory;
+                directory.change_password(account.id, &old, &new).await?
+            }
+            Own::User(identity, id) => {
                 let change = Change::Password {
                     old: &old,
                     new: &new,
                 };
-                users::change(&self.tenants, &usable(&tenant)?, id, change).await?
+                users::change(&self.tenants, identity, id, change).await?
             }
-            Who::Token { .. } | Who::Anybody => return Err(nobody()),
         };
         // Of two changes at the same moment one comes second, and its current password is wrong by then.
         if !changed {
@@ -219,8 +234,8 @@ impl Auth {
             tenants: Vec::new(),
         };
         // The copies come last: one that does not answer keeps nobody signed in.
-        if let Who::Account { id } = &caller.who {
-            self.hand_on(*id, &old, &new, &mut done).await?;
+        if let Own::Account(account) = &own {
+            self.hand_on(account, &old, &new, &mut done).await?;
         }
         Ok(done)
     }
@@ -229,15 +244,14 @@ impl Auth {
     /// one of their own by now: whoever changes a password does not expect the old one to open a copy.
     async fn hand_on(
         &self,
-        account: i64,
+        account: &account::Model,
         old: &str,
         new: &str,
         done: &mut Changed,
     ) -> Result<(), Problem> {
-        let email = self.account(account).await?.email;
-        for tenant in self.directory.tenants_of(account).await? {
+        for tenant in self.directory.tenants_of(account.id).await? {
             // What keeps one copy from taking it keeps no other from it, nor the account.
-            match self.hand_to(&tenant, &email, old, new).await {
+            match self.hand_to(&tenant, &account.email, old, new).await {
                 Ok(Some(user)) => {
                     done.sessions_ended += self.sign_out_everywhere(&user).await?;
                     done.tenants.push(tenant.schema);

@@ -7,15 +7,13 @@
 
 use std::{
     collections::HashMap,
-    future::poll_fn,
-    pin::pin,
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
 use tokio::time::{sleep, timeout};
-use tokio_postgres::{AsyncMessage, Client, NoTls};
+use tokio_postgres::{AsyncMessage, Client};
 
 use crate::{
     connect::Identity,
@@ -23,6 +21,7 @@ use crate::{
     handle::{APPLICATION, Tenants},
     lease::Lease,
     names::{quote_ident, quote_literal},
+    superuser,
 };
 
 /// Between two proofs, while somebody asks.
@@ -49,9 +48,9 @@ pub(crate) const TRIGGERS: [(&str, &str); 2] = [
     ("sandlot_drops", "sql_drop"),
 ];
 
-const PROOF: &str = "select pg_catalog.count(*) = 2 from pg_catalog.pg_event_trigger
-    where evtname in ('sandlot_changes', 'sandlot_drops') and evtenabled = 'A'
-      and evtfoid = pg_catalog.to_regprocedure('_sandlot.tell_of_change()')";
+const PROOF: &str =
+    "select pg_catalog.count(distinct evtevent) = 2 from pg_catalog.pg_event_trigger
+    where evtenabled = 'A' and evtfoid = pg_catalog.to_regprocedure('_sandlot.tell_of_change()')";
 
 /// What was heard.
 #[derive(Default)]
@@ -156,17 +155,13 @@ impl Tenants {
 
     /// A connection whose notifications are noted.
     async fn hear(&self) -> Result<Client, Error> {
-        let (client, mut connection) = self.settings().platform.connect(NoTls).await?;
         let tenants = self.clone();
-        tokio::spawn(async move {
-            let mut connection = pin!(poll_fn(move |context| connection.poll_message(context)));
-            while let Some(Ok(message)) = connection.as_mut().await {
-                if let AsyncMessage::Notification(change) = message {
-                    tenants.0.changes.heard.lock().note(change.payload());
-                }
+        superuser::connect_and_hear(&self.settings().platform, move |message| {
+            if let AsyncMessage::Notification(change) = message {
+                tenants.0.changes.heard.lock().note(change.payload());
             }
-        });
-        Ok(client)
+        })
+        .await
     }
 
     /// Makes what the triggers call.

@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, pin::pin};
 
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls};
 
 use crate::{
     changes::TRIGGERS,
@@ -80,10 +80,20 @@ pub(crate) async fn tell_of_changes(superuser: &Config, settings: &Settings) -> 
 
 /// Opens a connection that belongs to no pool.
 pub(crate) async fn connect(config: &Config) -> Result<Client, Error> {
+    connect_and_hear(config, drop).await
+}
+
+/// The same; notices and notifications go to `hear`.
+pub(crate) async fn connect_and_hear(
+    config: &Config,
+    mut hear: impl FnMut(AsyncMessage) + Send + 'static,
+) -> Result<Client, Error> {
     let (client, mut connection) = config.connect(NoTls).await?;
     tokio::spawn(async move {
         let mut connection = pin!(poll_fn(move |context| connection.poll_message(context)));
-        while let Some(Ok(_)) = connection.as_mut().await {}
+        while let Some(Ok(message)) = connection.as_mut().await {
+            hear(message);
+        }
     });
     Ok(client)
 }
