@@ -265,9 +265,10 @@ async fn an_administrator_sets_passwords_without_ever_seeing_a_hash() {
     let user = json!({"email": "made@mail.example", "password": "another horse", "role": "editor"});
     let made = tenant.admin.post("/api/v1/users", &user).await.expect(201);
     assert!(!made.text().contains("argon2") && !made.text().contains("another horse"));
-    sign_in(&tenant.keyed, "made@mail.example", "another horse")
+    let before = sign_in(&tenant.keyed, "made@mail.example", "another horse")
         .await
-        .expect(200);
+        .expect(200)
+        .json();
     let path = format!("/api/v1/users/{}", made.json()["data"]["id"]);
     tenant
         .admin
@@ -277,9 +278,20 @@ async fn an_administrator_sets_passwords_without_ever_seeing_a_hash() {
     sign_in(&tenant.keyed, "made@mail.example", "another horse")
         .await
         .problem(401, "invalid-credentials");
-    sign_in(&tenant.keyed, "made@mail.example", "a third horse")
+    let after = sign_in(&tenant.keyed, "made@mail.example", "a third horse")
+        .await
+        .expect(200)
+        .json();
+    // Whoever had the old password is out; a change of anything else ends nothing.
+    tenant
+        .admin
+        .patch(&path, &json!({"role": "viewer"}))
         .await
         .expect(200);
+    refresh(&tenant.keyed, &before)
+        .await
+        .problem(401, "invalid-token");
+    refresh(&tenant.keyed, &after).await.expect(200);
     let short = tenant
         .admin
         .patch(&path, &json!({"password": "short"}))

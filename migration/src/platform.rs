@@ -13,6 +13,7 @@ mod m0020_reports;
 mod m0040_tokens;
 mod m0050_audit_log;
 mod m0060_demos;
+mod m0070_session_passwords;
 
 /// Runs the platform's migrations, oldest first.
 pub struct Migrator;
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0040_tokens::Migration),
             Box::new(m0050_audit_log::Migration),
             Box::new(m0060_demos::Migration),
+            Box::new(m0070_session_passwords::Migration),
         ]
     }
 }

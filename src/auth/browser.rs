@@ -9,13 +9,10 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::{
-    directory::tenant,
-    problem::{Kind, Problem},
-};
+use crate::{directory::tenant, problem::Problem};
 
 use super::{
-    Auth,
+    Auth, Standing,
     caller::{Role, Who},
     jwt::{self, Use},
     session, who,
@@ -29,8 +26,8 @@ const PROLONG: TimeDelta = TimeDelta::hours(1);
 pub struct Browser {
     /// Who signed in.
     pub who: Who,
-    /// The session.
-    pub family: String,
+    /// The session, which is open.
+    pub session: session::Model,
     /// What forms carry to show that they are ours.
     pub csrf: String,
 }
@@ -64,7 +61,8 @@ impl Auth {
         password: String,
     ) -> Result<(String, Who), Problem> {
         let account = self.account_of(email, password).await?;
-        self.enter(Who::Account { id: account.id }).await
+        let who = Who::Account { id: account.id };
+        self.enter(who, Some(&account.password_hash)).await
     }
 
     /// Signs a tenant's user in at a browser; answers with the cookie's value.
@@ -78,7 +76,8 @@ impl Auth {
         password: String,
     ) -> Result<(String, Who), Problem> {
         let user = self.user_of(tenant, email, password).await?;
-        self.enter(who(tenant, &user)).await
+        let stored = user.password_hash.as_deref();
+        self.enter(who(tenant, &user), stored).await
     }
 
     /// The browser that a cookie belongs to, if its session is open.
@@ -98,9 +97,12 @@ impl Auth {
             .as_bytes()
             .ct_eq(known_by(secret).as_bytes())
             .into();
-        let who = match (session.account_id, session.tenant_id, session.user_id) {
+        let who = match (session.account_id, session.tenant_id, &session.user_id) {
             (Some(id), ..) => Who::Account { id },
-            (None, Some(tenant), Some(id)) => Who::User { tenant, id },
+            (None, Some(tenant), Some(id)) => Who::User {
+                tenant,
+                id: id.clone(),
+            },
             _ => return Ok(None),
         };
         if !same {
@@ -112,29 +114,22 @@ impl Auth {
         Ok(Some(Browser {
             who,
             csrf: csrf(secret),
-            family: session.family,
+            session,
         }))
     }
 
     /// An access token for a browser, with the role that its user has now.
     ///
     /// # Errors
-    /// `invalid-token` if the account, tenant or user is gone.
+    /// `invalid-token` if the account, tenant or user is gone, or has another password by now.
     pub async fn pass(&self, browser: &Browser) -> Result<Pass, Problem> {
-        let (email, role) = match &browser.who {
-            Who::Account { id } => (self.account(*id).await?.email, None),
-            Who::User { tenant, id } => {
-                let (_, user) = self.user(*tenant, id).await?;
-                (user.email, Some(user.role))
-            }
-            Who::Token { .. } | Who::Anybody => return Err(Kind::InvalidToken.into()),
-        };
+        let Standing { email, role } = self.standing(&browser.who, &browser.session).await?;
         let jti = hex::encode(rand::random::<[u8; 16]>());
         let claims = jwt::claims(
             &browser.who,
             role,
             Use::Access,
-            &browser.family,
+            &browser.session.family,
             &jti,
             Utc::now(),
         );
@@ -150,12 +145,13 @@ impl Auth {
     /// # Errors
     /// `service-unavailable` if the platform's database is out of reach.
     pub async fn leave(&self, browser: &Browser) -> Result<(), Problem> {
-        session::revoke(&self.db, &browser.family, Utc::now()).await
+        session::revoke(&self.db, &browser.session.family, Utc::now()).await
     }
 
-    async fn enter(&self, who: Who) -> Result<(String, Who), Problem> {
+    async fn enter(&self, who: Who, stored: Option<&str>) -> Result<(String, Who), Problem> {
         let secret = hex::encode(rand::random::<[u8; 32]>());
-        let family = session::open_for(&self.db, &who, known_by(&secret), Utc::now()).await?;
+        let current = known_by(&secret);
+        let family = session::open_for(&self.db, &who, stored, current, Utc::now()).await?;
         Ok((format!("{family}.{secret}"), who))
     }
 }

@@ -55,6 +55,13 @@ pub struct Pair {
     pub refresh: String,
 }
 
+/// Whom a session belongs to, as they are now.
+struct Standing {
+    email: String,
+    /// A user's; an account has none.
+    role: Option<Role>,
+}
+
 impl Auth {
     /// Credentials are checked with `keys` and `tokens` against the given databases.
     ///
@@ -124,7 +131,9 @@ impl Auth {
         password: String,
     ) -> Result<Pair, Problem> {
         let user = self.user_of(tenant, email, password).await?;
-        self.open(&who(tenant, &user), Some(user.role)).await
+        let stored = user.password_hash.as_deref();
+        self.open(&who(tenant, &user), stored, Some(user.role))
+            .await
     }
 
     /// Signs an account in.
@@ -133,19 +142,25 @@ impl Auth {
     /// `invalid-credentials`, the same in text and time for a wrong password and an unknown address.
     pub async fn sign_in_account(&self, email: &str, password: String) -> Result<Pair, Problem> {
         let account = self.account_of(email, password).await?;
-        self.open(&Who::Account { id: account.id }, None).await
+        let who = Who::Account { id: account.id };
+        self.open(&who, Some(&account.password_hash), None).await
     }
 
     /// Trades a refresh token for a new pair, spending it.
     ///
     /// # Errors
-    /// `token-expired`; `invalid-token` if it was spent, which closes the session, or if its
-    /// account, tenant or user is gone.
+    /// `token-expired`; `invalid-token` if it was spent or the password is another one by now, both of which
+    /// close the session, or if its account, tenant or user is gone.
     pub async fn refresh(&self, token: &str) -> Result<Pair, Problem> {
         let claims = self.keys.read(token, Use::Refresh)?;
-        let jti = session::rotate(&self.db, &claims.fam, &claims.jti, Utc::now()).await?;
-        let role = self.role_now(&claims.sub).await?;
-        self.pair(&claims.sub, role, &claims.fam, &jti)
+        let session = session::rotate(&self.db, &claims.fam, &claims.jti, Utc::now()).await?;
+        let standing = self.standing(&claims.sub, &session).await?;
+        self.pair(
+            &claims.sub,
+            standing.role,
+            &session.family,
+            &session.current,
+        )
     }
 
     /// Ends the session that a credential descends from.
@@ -238,22 +253,36 @@ impl Auth {
             .ok_or_else(|| Kind::InvalidCredentials.into())
     }
 
-    /// The role that the user has now; a role changed since the sign-in takes effect at a refresh.
-    async fn role_now(&self, who: &Who) -> Result<Option<Role>, Problem> {
-        match who {
-            Who::Account { id } => self.account(*id).await.map(|_| None),
-            Who::Anybody => Err(Kind::InvalidToken.into()),
+    /// What somebody's session is worth now. A role changed since the sign-in takes effect here, and another
+    /// password ends the session, by whatever way it came into the row: an administrator's, SQL, a snapshot.
+    async fn standing(&self, who: &Who, session: &session::Model) -> Result<Standing, Problem> {
+        let (email, role, stored) = match who {
+            Who::Account { id } => {
+                let account = self.account(*id).await?;
+                (account.email, None, Some(account.password_hash))
+            }
             Who::User { tenant, id } => {
                 let (_, user) = self.user(*tenant, id).await?;
-                Ok(Some(user.role))
+                (user.email, Some(user.role), user.password_hash)
             }
             // No session is opened for an API token.
-            Who::Token { .. } => Err(Kind::InvalidToken.into()),
+            Who::Token { .. } | Who::Anybody => return Err(Kind::InvalidToken.into()),
+        };
+        if !session.goes_with(stored.as_deref()) {
+            session::revoke(&self.db, &session.family, Utc::now()).await?;
+            return Err(Problem::new(Kind::InvalidToken)
+                .detail("The password was changed after this sign-in. Sign in again."));
         }
+        Ok(Standing { email, role })
     }
 
-    async fn open(&self, who: &Who, role: Option<Role>) -> Result<Pair, Problem> {
-        let (family, jti) = session::open(&self.db, who, Utc::now()).await?;
+    async fn open(
+        &self,
+        who: &Who,
+        stored: Option<&str>,
+        role: Option<Role>,
+    ) -> Result<Pair, Problem> {
+        let (family, jti) = session::open(&self.db, who, stored, Utc::now()).await?;
         self.pair(who, role, &family, &jti)
     }
 

@@ -20,7 +20,7 @@ use super::{
     caller::{Caller, Who},
     extract::SignedIn,
     operations::{Section, check_name},
-    password, usable,
+    password, session, usable,
     users::{self, By, Change},
 };
 
@@ -229,6 +229,7 @@ impl Auth {
         if !changed {
             return Err(wrong());
         }
+        session::go_with(&self.db, &caller.family, &new).await?;
         let mut done = Changed {
             sessions_ended: self.sign_out_others(caller).await?,
             tenants: Vec::new(),

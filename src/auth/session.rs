@@ -10,6 +10,8 @@ use sea_orm::{
     entity::prelude::*,
     sea_query::{Expr, ExprTrait},
 };
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
 use crate::problem::{Kind, Problem};
 
@@ -36,6 +38,21 @@ pub struct Model {
     pub expires_at: ChronoDateTimeUtc,
     /// When it was ended, by log-out or by a spent token.
     pub revoked_at: Option<ChronoDateTimeUtc>,
+    /// [`trace`] of the password that it goes with; none of a session older than this column.
+    pub password: Option<String>,
+}
+
+/// What a session keeps of a stored password (a PHC string): enough to see that there is another one by now.
+pub fn trace(stored: Option<&str>) -> String {
+    hex::encode(Sha256::digest(stored.unwrap_or_default()))
+}
+
+impl Model {
+    /// Whether the password is still the one that the session was opened with, whoever could have changed it.
+    pub fn goes_with(&self, stored: Option<&str>) -> bool {
+        let same = |kept: &String| kept.as_bytes().ct_eq(trace(stored).as_bytes()).into();
+        self.password.as_ref().is_none_or(same)
+    }
 }
 
 /// Relations are followed by hand: one join in the whole platform.
@@ -44,17 +61,18 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Opens a session and names its first refresh token.
+/// Opens a session for whoever has that stored password, and names its first refresh token.
 ///
 /// # Errors
 /// `service-unavailable` if the platform's database is out of reach.
 pub async fn open(
     db: &DatabaseConnection,
     who: &Who,
+    stored: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<(String, String), Problem> {
     let current = fresh_name();
-    let family = open_for(db, who, current.clone(), now).await?;
+    let family = open_for(db, who, stored, current.clone(), now).await?;
     Ok((family, current))
 }
 
@@ -65,6 +83,7 @@ pub async fn open(
 pub async fn open_for(
     db: &DatabaseConnection,
     who: &Who,
+    stored: Option<&str>,
     current: String,
     now: DateTime<Utc>,
 ) -> Result<String, Problem> {
@@ -86,6 +105,7 @@ pub async fn open_for(
         created_at: Set(now),
         expires_at: Set(now + jwt::REFRESH),
         revoked_at: Set(None),
+        password: Set(Some(trace(stored))),
     })
     .exec_without_returning(db)
     .await?;
@@ -164,7 +184,20 @@ pub async fn revoke_others(
     Ok(ended.rows_affected)
 }
 
-/// Spends a refresh token and names the next one.
+/// Lets a session go with another password from now on.
+///
+/// # Errors
+/// `service-unavailable` if the platform's database is out of reach.
+pub async fn go_with(db: &DatabaseConnection, family: &str, stored: &str) -> Result<(), Problem> {
+    Entity::update_many()
+        .col_expr(Column::Password, Expr::value(trace(Some(stored))))
+        .filter(Column::Family.eq(family))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// Spends a refresh token; the session names the next one.
 ///
 /// # Errors
 /// `invalid-token` if it was spent before, which ends the session, or if the session has ended.
@@ -173,19 +206,19 @@ pub async fn rotate(
     family: &str,
     spent: &str,
     now: DateTime<Utc>,
-) -> Result<String, Problem> {
+) -> Result<Model, Problem> {
     let next = fresh_name();
     // One statement decides, so of two uses at the same moment one comes second.
-    let changed = Entity::update_many()
-        .col_expr(Column::Current, Expr::value(next.clone()))
+    let mut changed = Entity::update_many()
+        .col_expr(Column::Current, Expr::value(next))
         .col_expr(Column::ExpiresAt, Expr::value(now + jwt::REFRESH))
         .filter(Column::Family.eq(family))
         .filter(Column::Current.eq(spent))
         .filter(Column::RevokedAt.is_null())
-        .exec(db)
+        .exec_with_returning(db)
         .await?;
-    if changed.rows_affected == 1 {
-        return Ok(next);
+    if let Some(session) = changed.pop() {
+        return Ok(session);
     }
     revoke(db, family, now).await?;
     Err(Problem::new(Kind::InvalidToken).detail(

@@ -225,7 +225,7 @@ pub async fn logout(
     } else {
         ask.panel.auth.leave(browser).await?;
     }
-    ask.panel.passes.invalidate(&browser.family).await;
+    ask.panel.passes.invalidate(&browser.session.family).await;
     let mut response = page::done(
         "/login",
         if everywhere {

@@ -115,12 +115,12 @@ impl Panel {
     }
 
     async fn pass(&self, browser: &Browser) -> Result<Pass, Problem> {
-        if let Some(pass) = self.passes.get(&browser.family).await {
+        if let Some(pass) = self.passes.get(&browser.session.family).await {
             return Ok(pass);
         }
         let pass = self.auth.pass(browser).await?;
         self.passes
-            .insert(browser.family.clone(), pass.clone())
+            .insert(browser.session.family.clone(), pass.clone())
             .await;
         Ok(pass)
     }
