@@ -129,6 +129,12 @@ impl Cache {
 
 const LOG_END: &str = "select pg_catalog.pg_current_wal_insert_lsn()";
 
+/// The query for a schema's fingerprint.
+#[cfg(test)]
+pub fn fingerprint_query() -> &'static str {
+    &FINGERPRINT
+}
+
 /// One number that changes with any change of definition in the schema.
 ///
 /// Rows of the catalogs get a new `xmin` when they are written; rows of the tables themselves,

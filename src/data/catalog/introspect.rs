@@ -115,8 +115,11 @@ const CODE_ON_WRITE: &str = "
   union all
   select from pg_catalog.pg_trigger t where t.tgrelid == rel.oid and not t.tgisinternal
   union all
-  select from pg_catalog.pg_constraint k
-   where k.confrelid == rel.oid and k.contype == 'f'
+  select from pg_catalog.pg_depend d
+    join pg_catalog.pg_constraint k on k.oid == d.objid
+   where d.refclassid == 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid == rel.oid
+     and d.classid == 'pg_catalog.pg_constraint'::pg_catalog.regclass
+     and k.confrelid == rel.oid and k.contype == 'f'
      and (k.confdeltype == any (array['c', 'n', 'd']::pg_catalog.\"char\"[])
           or k.confupdtype == any (array['c', 'n', 'd']::pg_catalog.\"char\"[]))
   union all
@@ -240,6 +243,13 @@ static QUERIES: LazyLock<Queries> = LazyLock::new(|| {
         indexes: spell(INDEXES, false),
     }
 });
+
+/// All queries of a look.
+#[cfg(test)]
+pub fn looks() -> [&'static str; 5] {
+    let q = &*QUERIES;
+    [&q.tables, &q.columns, &q.types, &q.constraints, &q.indexes]
+}
 
 struct Types(HashMap<u32, TypeRow>);
 

@@ -6,6 +6,8 @@ mod introspect;
 mod relations;
 pub mod types;
 
+#[cfg(test)]
+pub use introspect::looks;
 pub use introspect::{NUMBERING, introspect, schema_exists};
 pub use relations::{Relation, RelationKind, singular};
 pub use types::{Type, TypeKind, TypeSchema};

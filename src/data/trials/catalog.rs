@@ -1,8 +1,8 @@
 //! Introspection and noticing changes.
 
-use crate::data::catalog::cache::Cache;
+use crate::data::catalog::cache::{Cache, fingerprint_query};
 use crate::data::catalog::{
-    Generated, RelationKind, TableKind, TypeKind, introspect, schema_exists,
+    Generated, RelationKind, TableKind, TypeKind, introspect, looks, schema_exists,
 };
 use crate::data::scratch::Tenant;
 use std::sync::Arc;
@@ -40,6 +40,28 @@ create table logs (id int, at date) partition by range (at);
 create table "Odd ""Table""" ("select" int primary key, "a.b" text, "ä ö" text);
 create unique index some_names on clients (lower(name)) where mood = 'ok';
 "#;
+
+/// What a look costs does not grow with the number of schemas: an index finds all that it reads.
+#[tokio::test]
+async fn no_look_reads_a_whole_catalog() {
+    let tenant = Tenant::new(SHOP).await;
+    let connection = tenant.lease().await;
+    // Then a table is read whole only where there is no other way.
+    connection
+        .batch_execute("set enable_seqscan = off")
+        .await
+        .unwrap();
+    for look in looks().into_iter().chain([fingerprint_query()]) {
+        let text = look.replace("$1", &format!("'{}'", tenant.schema()));
+        let plan = connection
+            .query(&format!("explain (costs off) {text}"), &[])
+            .await
+            .unwrap();
+        for line in plan.iter().map(|row| row.get::<_, String>(0)) {
+            assert!(!line.contains("Seq Scan on pg_"), "{line}\n{text}");
+        }
+    }
+}
 
 #[tokio::test]
 async fn a_schema_is_read_whole() {
