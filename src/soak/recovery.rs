@@ -45,7 +45,7 @@ pub struct Recovery {
     pub p99_before: f64,
     /// See there.
     pub p99_during: f64,
-    /// Seconds without any good answer, once it had begun.
+    /// Seconds without any good answer, from its beginning until the old rate was back.
     pub silent: usize,
     /// Seconds from its end until the old rate was back; none if it never was.
     pub back_after: Option<usize>,
@@ -87,18 +87,18 @@ fn recovery(seconds: &[Second], from: usize, to: usize) -> Recovery {
         rate(part) >= SHARE * rate_before && part.iter().all(|second| second.unanswered == 0)
     };
     let after = &seconds[to.min(seconds.len())..];
-    let during = seconds
-        .iter()
-        .skip(from)
-        .skip_while(|second| second.good > 0);
+    let back_after = after.windows(TOGETHER).position(is_back);
+    // Not further, or the silence is that of another fault.
+    let over = to + back_after.unwrap_or(after.len()) + TOGETHER;
+    let until_over = seconds.iter().take(over).skip(from);
     Recovery {
         from,
         to,
         rate_before,
         p99_before: p99(before),
         p99_during: p99(&seconds[from.min(seconds.len())..to.min(seconds.len())]),
-        silent: during.take_while(|second| second.good == 0).count(),
-        back_after: after.windows(TOGETHER).position(is_back),
+        silent: until_over.filter(|second| second.good == 0).count(),
+        back_after,
     }
 }
 
@@ -140,6 +140,17 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].silent, found[0].back_after), (5, Some(3)));
         assert!((found[0].rate_before - 100.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn the_silence_of_the_next_fault_is_not_counted() {
+        let seconds = run(&[(100, 40), (0, 5), (100, 10)]);
+        let fault = Fault {
+            from: 20,
+            to: Some(21),
+        };
+        let found = recoveries(&seconds, &[fault]);
+        assert_eq!((found[0].silent, found[0].back_after), (0, Some(0)));
     }
 
     #[test]
