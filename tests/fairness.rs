@@ -1,4 +1,5 @@
-//! How much one tenant's 500 parallel requests slow another's: measured, printed, not judged.
+//! One tenant's noise, and what another hears of it: who takes much of the processor gives way, which is held to; how much
+//! 500 parallel requests slow another's is measured and printed.
 //!
 //! `cargo test --release --test main -- --ignored --nocapture fairness` prints the table of docs/benchmarks.md.
 
@@ -14,6 +15,8 @@ use serde_json::json;
 
 use crate::harness::{Client, Server};
 
+/// With a door for tenants' programs, a test's server takes its PostgreSQL for an own one.
+const OWN: &[&str] = &["--direct-listen=127.0.0.1:0"];
 /// Requests of the loud tenant that are open at any time.
 const LOUD: usize = 500;
 /// Requests of the quiet tenant, one after the other, of each kind.
@@ -31,7 +34,7 @@ const WORK: &str = "
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement, not a test"]
 async fn fairness() {
-    let server = Server::start().await;
+    let server = Server::start_with(OWN).await;
     let (loud, quiet) = (server.tenant("loud").await, server.tenant("quiet").await);
     server.as_tenant(&loud, WORK).await;
     measure(&quiet.admin).await;
@@ -77,6 +80,65 @@ async fn fairness() {
         }
     }
     println!("The loud tenant was answered {rate:.1} times a second meanwhile.");
+}
+
+/// The priority of a session's process.
+#[cfg(target_os = "linux")]
+fn nice(pid: i32) -> i32 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    fields.split_whitespace().nth(16).unwrap().parse().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_takes_much_of_the_processor_gives_way() {
+    let server = Server::start_with(OWN).await;
+    let (loud, quiet) = (server.tenant("greedy").await, server.tenant("modest").await);
+    let (greedy, modest) = (server.role(&loud).await, server.role(&quiet).await);
+    let open = async |role: &str| {
+        let client = server.connect_as(role).await;
+        let row = client.query_one("select pg_backend_pid()", &[]).await;
+        let pid: i32 = row.unwrap().get(0);
+        (pid, client)
+    };
+    let (idle, still) = (open(&greedy).await, open(&modest).await);
+    let mut working = Vec::new();
+    let mut pids = vec![idle.0];
+    // As many as the role may have beside one of the pool.
+    for _ in 0..4 {
+        let (pid, client) = open(&greedy).await;
+        pids.push(pid);
+        let cancel = client.cancel_token();
+        let work = tokio::spawn(async move {
+            let endless = "do $$ begin loop end loop; end $$";
+            assert!(client.batch_execute(endless).await.is_err());
+        });
+        working.push((cancel, work));
+    }
+    // Other tests run beside this one, so that it may take a while until these have taken much.
+    let low = async || {
+        while pids.iter().any(|pid| nice(*pid) == 0) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let seen = tokio::time::timeout(Duration::from_secs(120), low()).await;
+    assert_eq!(nice(still.0), 0, "the quiet tenant keeps its priority");
+    for (cancel, work) in working {
+        cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
+        work.await.unwrap();
+    }
+    seen.expect("all sessions of who takes much, the idle one too");
+    // Only root may raise it again.
+    if rustix::process::geteuid().is_root() {
+        let high = async {
+            while nice(idle.0) != 0 {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        let raised = tokio::time::timeout(Duration::from_secs(60), high).await;
+        raised.expect("who has been calm is like the others again");
+    }
 }
 
 /// Sorted seconds of lists and of inserts.

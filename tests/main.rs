@@ -42,6 +42,7 @@ mod soak;
 mod spares;
 mod sql;
 mod statements;
+mod statistics;
 mod strangers;
 mod template;
 mod template_load;

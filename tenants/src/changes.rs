@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 use tokio_postgres::{AsyncMessage, Client};
 
 use crate::{
+    cluster::is_made,
     connect::Identity,
     error::Error,
     handle::{APPLICATION, Tenants},
@@ -168,14 +169,7 @@ impl Tenants {
     pub(crate) async fn make_teller(&self, lease: &Lease) -> Result<(), Error> {
         lease.batch_execute(CHANNEL).await?;
         let body = self.teller();
-        let known = lease
-            .query_opt(
-                "select prosrc from pg_catalog.pg_proc
-                 where oid = pg_catalog.to_regprocedure('_sandlot.tell_of_change()')",
-                &[],
-            )
-            .await?;
-        if known.is_none_or(|row| row.get::<_, String>(0) != body) {
+        if !is_made(lease, "_sandlot.tell_of_change()", &body).await? {
             lease
                 .batch_execute(&format!(
                     "create or replace function _sandlot.tell_of_change() returns event_trigger

@@ -1,6 +1,6 @@
 //! Makes a cluster ready for tenants, and says which promise weakens where it can't.
 
-use tokio_postgres::{Config, error::SqlState};
+use tokio_postgres::{Client, Config, error::SqlState};
 
 use crate::{
     error::Error, handle::Tenants, lease::Lease, mark, names::quote_ident, superuser, weaknesses,
@@ -92,7 +92,7 @@ impl Tenants {
             .await?;
         lease.commit().await?;
         if let Some(config) = superuser {
-            superuser::tell_of_changes(config, self.settings()).await?;
+            superuser::complete(config, self.settings()).await?;
         }
         let found = weaknesses::probe(self, &lease).await?;
         lease.finish();
@@ -178,6 +178,13 @@ impl Tenants {
         }
         Ok(())
     }
+}
+
+/// Whether a function (its name and types) is there with this body, as a start left it.
+pub(crate) async fn is_made(client: &Client, function: &str, body: &str) -> Result<bool, Error> {
+    let known = "select coalesce((select prosrc = $2 from pg_catalog.pg_proc
+        where oid = pg_catalog.to_regprocedure($1::pg_catalog.text)), false)";
+    Ok(client.query_one(known, &[&function, &body]).await?.get(0))
 }
 
 /// Refuses what no promise could be kept on.

@@ -1,4 +1,4 @@
-//! Watches what all tenants share and Postgres divides among nobody: the lock table and the queue of notifications.
+//! Watches what all tenants share and Postgres divides among nobody: the lock table, the queue of notifications, the processor.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -7,10 +7,16 @@ use std::{
 
 use tokio_postgres::Statement;
 
-use crate::{error::Error, handle::Tenants, lease::Lease, names::is_role, watchdog};
+use crate::{
+    error::Error, handle::Tenants, lease::Lease, names::is_role, priority::Priorities,
+    settings::Credentials, watchdog,
+};
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// Between two looks for new sessions of who has to give way.
+const OFTEN: Duration = Duration::from_millis(100);
 
 /// A look must not hang, or nobody watches.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -55,6 +61,9 @@ const LOOK: &str = "
         from pg_catalog.pg_lock_status() group by pid) l on l.pid = s.pid
     where s.datid = $1 and s.usesysid is not null";
 
+const SESSIONS: &str = "select s.pid from pg_catalog.pg_stat_get_activity(null) s
+    where s.usesysid = any ($1)";
+
 const END: &str = "select pg_catalog.pg_terminate_backend(s.pid)
     from pg_catalog.pg_stat_get_activity($1) s where s.usesysid = $2";
 
@@ -91,6 +100,7 @@ struct Post {
     afresh: Statement,
     look: Statement,
     queue: Statement,
+    sessions: Statement,
     end: Statement,
     database: u32,
     bounds: Bounds,
@@ -101,6 +111,8 @@ struct Post {
     /// How often in a row the queue was too full.
     full: u32,
     looks: u32,
+    /// None where the server's processes are not ours.
+    priorities: Option<Priorities>,
 }
 
 impl Tenants {
@@ -109,16 +121,19 @@ impl Tenants {
     /// A tenant's role may hold an eighth of the lock table, all of them a half; then the largest holder's session is
     /// terminated. So is one that another role has been waiting for since the look before, on what is not its own. When
     /// unread notifications fill a hundredth of their queue, sessions that keep them unread are. And so is one whose
-    /// transaction lasts longer than a request may.
+    /// transaction lasts longer than a request may. Who takes much of the processor gives way to the others.
     pub async fn keep_guard(&self) {
-        let mut post = None;
+        let mut post: Option<Post> = None;
         loop {
-            tokio::time::sleep(EVERY).await;
+            if post.is_none() {
+                tokio::time::sleep(EVERY).await;
+            }
             let watch = async {
                 let mut on = match post.take() {
                     Some(post) => post,
                     None => Post::take(self).await?,
                 };
+                on.wait().await?;
                 on.look_around(self).await?;
                 post = Some(on);
                 Ok::<(), Error>(())
@@ -157,6 +172,7 @@ impl Post {
             queue: lease
                 .prepare_cached("select pg_catalog.pg_notification_queue_usage()")
                 .await?,
+            sessions: lease.prepare_cached(SESSIONS).await?,
             end: lease.prepare_cached(END).await?,
             database: row.get(0),
             bounds: Bounds {
@@ -167,10 +183,32 @@ impl Post {
             waits: HashSet::new(),
             full: 0,
             looks: 0,
+            priorities: match tenants.settings().credentials {
+                Credentials::Trust => Priorities::of_server(lease.pid()),
+                Credentials::Derived(_) => None,
+            },
             lease,
         };
         post.lease.batch_execute(TAKE_POST).await?;
         Ok(post)
+    }
+
+    /// Passes the time until the next look; new sessions of who has to give way do so meanwhile.
+    async fn wait(&self) -> Result<(), Error> {
+        let until = Instant::now() + EVERY;
+        while let Some(priorities) = &self.priorities {
+            let greedy = priorities.greedy();
+            if greedy.is_empty() || Instant::now() + OFTEN >= until {
+                break;
+            }
+            tokio::time::sleep(OFTEN).await;
+            self.lease.execute(&self.afresh, &[]).await?;
+            let rows = self.lease.query(&self.sessions, &[&greedy]).await?;
+            let pids: Vec<i32> = rows.iter().map(|row| row.get(0)).collect();
+            priorities.lower(&pids);
+        }
+        tokio::time::sleep_until(until.into()).await;
+        Ok(())
     }
 
     async fn look_around(&mut self, tenants: &Tenants) -> Result<(), Error> {
@@ -191,6 +229,7 @@ impl Post {
                 owner: row.get(7),
             })
             .collect();
+        self.priorities = divide(self.priorities.take(), &held).await;
         let usage: f64 = self.lease.query_one(&self.queue, &[]).await?.get(0);
         self.full = if usage > QUEUE { self.full + 1 } else { 0 };
         let (own, foreign): (Vec<Held>, Vec<Held>) =
@@ -246,6 +285,18 @@ impl Post {
         }
         Ok(())
     }
+}
+
+/// Sets the priorities of tenants' sessions, without keeping requests waiting.
+async fn divide(priorities: Option<Priorities>, held: &[Held]) -> Option<Priorities> {
+    let mut priorities = priorities?;
+    let tenants = held.iter().filter(|held| held.tenant);
+    let sessions: Vec<(i32, u32)> = tenants.map(|held| (held.pid, held.role)).collect();
+    let divided = tokio::task::spawn_blocking(move || {
+        priorities.divide(&sessions);
+        priorities
+    });
+    divided.await.ok()
 }
 
 /// Sessions whose transaction lasts longer than any request's may: of a tenant's own program, or left by a server that died.

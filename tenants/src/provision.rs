@@ -13,7 +13,7 @@ use crate::{
     names::quote_ident,
     script::{self, Script},
     spread::spread,
-    superuser,
+    statistics, superuser,
 };
 
 /// A transaction of the platform that fills a tenant's fresh schema; a [`Client`] by `Deref`.
@@ -24,6 +24,8 @@ pub struct Fill {
     lease: Lease,
     /// Whom the platform joins for the time being; none if it is a member for good.
     role: Option<String>,
+    /// Tables that have statistics already.
+    known: Vec<u32>,
 }
 
 impl Tenants {
@@ -102,7 +104,7 @@ impl Tenants {
         schema: &str,
         role: &str,
     ) -> Result<Fill, script::Error> {
-        let fill = self.begin_fill(role).await?;
+        let mut fill = self.begin_fill(role).await?;
         let split = script.split(self.settings().limits.spread_from);
         let mut others = Vec::new();
         if let Some(split) = split {
@@ -117,6 +119,7 @@ impl Tenants {
             Some(split) => script.finish(&*fill.lease, split, schema, role).await?,
             None => script.fill(&*fill.lease, schema, role).await?,
         }
+        fill.known = statistics::take(&*fill.lease, script, schema).await?;
         Mark::make(&*fill.lease, schema, &others).await?;
         Ok(fill)
     }
@@ -143,6 +146,7 @@ impl Tenants {
         Ok(Fill {
             lease,
             role: Some(role.to_owned()),
+            known: Vec::new(),
         })
     }
 
@@ -275,6 +279,9 @@ impl Fill {
             self.lease.batch_execute(&text).await?;
         }
         self.lease.commit().await?;
+        if let Err(error) = statistics::settle(&*self.lease, &self.known).await {
+            tracing::debug!(%error, "autovacuum will look at a copy whose statistics are known");
+        }
         self.lease.finish();
         Ok(())
     }

@@ -47,6 +47,8 @@ pub struct Script {
     shared: bool,
     /// Its tables, to be held against changes during a replay.
     tables: Vec<String>,
+    /// Those of them whose rows copies have.
+    copied: Vec<String>,
     /// Those of them whose rows are hidden from their owner.
     forced: Vec<String>,
     statements: Vec<String>,
@@ -169,6 +171,11 @@ impl Script {
     /// A number that changes with the definitions in the schema, as they were when the script was drawn up.
     pub fn stamp(&self) -> i64 {
         self.stamp
+    }
+
+    /// Those of the schema's tables, qualified, whose rows copies have.
+    pub(crate) fn copied(&self) -> &[String] {
+        &self.copied
     }
 
     /// Columns that are null in copies, because they refer to rows of `users`.
@@ -337,6 +344,8 @@ impl Script {
         draft.prune();
         draft.uncloned.sort();
         let statements = graph::order(&draft.items).map_err(Error::Circle)?;
+        let rows = draft.items.iter().filter(|item| item.kind == "rows");
+        let copied = rows.map(|item| there(schema, &item.name)).collect();
         let split = bytes.and_then(|bytes| split::split(&draft, bytes));
         let unchecked = if early::hasten(&mut draft) {
             // A circle that the new order makes is no reason not to copy.
@@ -353,6 +362,7 @@ impl Script {
             stamp,
             shared: !catalog.foreign.is_empty(),
             tables: tables.clone().map(|r| there(schema, &r.name)).collect(),
+            copied,
             forced: tables
                 .filter(|r| r.force_security && r.row_security)
                 .map(|r| there(schema, &r.name))

@@ -9,6 +9,7 @@ use crate::{
     error::Error,
     names::{quote_ident, quote_literal},
     settings::Settings,
+    statistics,
 };
 
 /// Functions that reach beyond a schema, as a condition on `pg_proc p`.
@@ -60,10 +61,13 @@ pub(crate) async fn prepare(superuser: &Config, settings: &Settings) -> Result<(
     Ok(())
 }
 
-/// Has the tenants database tell of each change of a definition, by what the platform has made for it.
-pub(crate) async fn tell_of_changes(superuser: &Config, settings: &Settings) -> Result<(), Error> {
+/// What the platform can't make by itself in the schema `_sandlot` and for it: the function that gives copies their
+/// statistics, and triggers, by which the tenants database tells of each change of a definition.
+pub(crate) async fn complete(superuser: &Config, settings: &Settings) -> Result<(), Error> {
     let tenants = settings.platform.get_dbname().unwrap_or_default();
     let client = connect(superuser.clone().dbname(tenants)).await?;
+    let platform = settings.platform.get_user().unwrap_or_default();
+    statistics::provide(&client, platform).await?;
     for (name, event) in TRIGGERS {
         let known = "select from pg_event_trigger where evtname = $1";
         if client.query_opt(known, &[&name]).await?.is_none() {
