@@ -3,7 +3,7 @@
 //! `sandlot --help` and `docs/settings.md` are made from this file, and no other
 //! file reads the environment.
 
-use std::{fmt::Write as _, net::SocketAddr, path::PathBuf};
+use std::{fmt::Write as _, net::SocketAddr, num::NonZero, path::PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
@@ -252,12 +252,16 @@ pub struct Settings {
     )]
     pub tenant_ttl: u32,
 
+    /// Threads that answer requests [default: one for each processor, or for every two beside an own PostgreSQL]
+    #[arg(long, env = "SANDLOT_WORKERS", value_parser = clap::value_parser!(u16).range(1..=1024), value_name = "N", global = true)]
+    pub workers: Option<u16>,
+
     /// Connections that all tenants together may hold; the own PostgreSQL allows 40 more
     #[arg(long, env = "SANDLOT_CONNECTIONS", default_value_t = 80, value_parser = clap::value_parser!(u32).range(4..=5000), value_name = "N", global = true)]
     pub connections: u32,
 
     /// Connections that one tenant may hold
-    #[arg(long, env = "SANDLOT_CONNECTIONS_PER_TENANT", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100), value_name = "N", global = true)]
+    #[arg(long, env = "SANDLOT_CONNECTIONS_PER_TENANT", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100), value_name = "N", global = true)]
     pub connections_per_tenant: u32,
 
     /// Where tenants' own programs may log in by PostgreSQL's protocol, such as 0.0.0.0:5433; nowhere if unset
@@ -487,6 +491,19 @@ pub struct Settings {
         global = true
     )]
     pub runtime_dir: Option<PathBuf>,
+}
+
+impl Settings {
+    /// How many threads answer requests. Beside an own PostgreSQL half of the processors is its: with more threads,
+    /// these and its processes only wake each other.
+    pub fn workers(&self) -> usize {
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let due = match self.database_url {
+            Some(_) => processors,
+            None => processors.div_ceil(2),
+        };
+        self.workers.map_or(due, usize::from)
+    }
 }
 
 /// The reference of all settings as Markdown, kept in `docs/settings.md`.

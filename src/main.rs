@@ -8,7 +8,7 @@ use std::{
 use clap::Parser as _;
 use sandlot::{
     check,
-    config::{self, Cli, Command},
+    config::{self, Cli, Command, Settings},
     log, operate, reference, serve, soak,
 };
 
@@ -36,31 +36,32 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Openapi => print(&serve::openapi()?),
         Command::Serve => {
             let _lines = log::start(&cli.settings.log, cli.settings.log_format)?;
-            runtime()?.block_on(serve::serve(cli.settings))
+            runtime(&cli.settings)?.block_on(serve::serve(cli.settings))
         }
         Command::Template(command) => {
             let _lines = log::start(&cli.settings.log, cli.settings.log_format)?;
-            runtime()?.block_on(operate::template(cli.settings, command))
+            runtime(&cli.settings)?.block_on(operate::template(cli.settings, command))
         }
         Command::Tenant(command) => {
             let _lines = log::start(&cli.settings.log, cli.settings.log_format)?;
-            runtime()?.block_on(operate::tenant(cli.settings, command))
+            runtime(&cli.settings)?.block_on(operate::tenant(cli.settings, command))
         }
         Command::Demo(command) => {
             let _lines = log::start(&cli.settings.log, cli.settings.log_format)?;
-            runtime()?.block_on(operate::demo(cli.settings, command))
+            runtime(&cli.settings)?.block_on(operate::demo(cli.settings, command))
         }
         Command::Migrate { down } => {
             let _lines = log::start(&cli.settings.log, cli.settings.log_format)?;
-            runtime()?.block_on(serve::migrate(cli.settings, down))
+            runtime(&cli.settings)?.block_on(serve::migrate(cli.settings, down))
         }
         Command::Check { json } => {
             let _lines = log::start(&cli.settings.log, cli.settings.log_format)?;
-            let holds = runtime()?.block_on(check::command::check(cli.settings, json))?;
+            let holds =
+                runtime(&cli.settings)?.block_on(check::command::check(cli.settings, json))?;
             return Ok(code(holds));
         }
         Command::Soak(options) => {
-            let holds = runtime()?.block_on(soak::soak(options))?;
+            let holds = runtime(&cli.settings)?.block_on(soak::soak(options))?;
             return Ok(code(holds));
         }
     }?;
@@ -75,8 +76,9 @@ fn code(holds: bool) -> ExitCode {
     }
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+fn runtime(settings: &Settings) -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(settings.workers())
         .enable_all()
         .build()?)
 }

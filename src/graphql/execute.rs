@@ -23,6 +23,7 @@ use apollo_compiler::executable::Operation;
 use apollo_compiler::response::JsonMap;
 use apollo_compiler::validation::{Valid, WithErrors};
 use apollo_compiler::{ExecutableDocument, introspection, request};
+use std::collections::HashMap;
 use std::sync::Arc;
 use tenants::Identity;
 
@@ -92,7 +93,7 @@ pub async fn execute(on: On<'_>, envelope: Envelope) -> Result<Outcome, Problem>
             let asked = compiled.variables.take();
             let introspected = match asked {
                 Some(variables) => introspect(ready, name, variables).await?,
-                None => Ok(JsonMap::new()),
+                None => Ok(Introspected::new()),
             };
             Ok(match introspected {
                 Ok(introspected) => run(on, compiled, introspected).await?,
@@ -230,13 +231,16 @@ pub(super) fn compile(
     })
 }
 
-/// What introspection says. A whole schema is some hundred kilobytes, which is not for the
+/// What introspection says: JSON texts by the names that they are answered under.
+type Introspected = HashMap<String, Vec<u8>>;
+
+/// Introspects, and writes what comes of it. A whole schema is some hundred kilobytes, which is not for the
 /// threads that answer others.
 async fn introspect(
     ready: Arc<Ready>,
     name: Option<String>,
     variables: Valid<JsonMap>,
-) -> Result<Result<JsonMap, Box<Fault>>, Problem> {
+) -> Result<Result<Introspected, Box<Fault>>, Problem> {
     let work = move || {
         let Ready { schema, document } = &*ready;
         let operation = document.operations.get(name.as_deref());
@@ -250,7 +254,15 @@ async fn introspect(
             )
         });
         match response {
-            Ok(response) => Ok(response.data.unwrap_or_default()),
+            Ok(response) => {
+                let fields = response.data.into_iter().flatten();
+                let written = fields.map(|(key, value)| {
+                    // A value of the library's own is always written.
+                    let json = serde_json::to_vec(&value).unwrap_or_default();
+                    (key.as_str().to_owned(), json)
+                });
+                Ok(written.collect())
+            }
             Err(error) => Err(refusal(&ready, &error)),
         }
     };
@@ -301,7 +313,11 @@ impl Step {
     }
 }
 
-async fn run(on: On<'_>, compiled: Compiled, introspected: JsonMap) -> Result<Outcome, Problem> {
+async fn run(
+    on: On<'_>,
+    compiled: Compiled,
+    introspected: Introspected,
+) -> Result<Outcome, Problem> {
     let steps = compiled.steps;
     let written = match write(on, &steps, &introspected).await {
         Ok(Written::Now(answers)) => answers,
@@ -348,7 +364,7 @@ async fn run(on: On<'_>, compiled: Compiled, introspected: JsonMap) -> Result<Ou
 /// `data` of the steps' answers; they end where one of them fails that may not be null.
 fn assembled(
     steps: &[Step],
-    introspected: &JsonMap,
+    introspected: &Introspected,
     answers: Vec<Result<Answer, Problem>>,
 ) -> Outcome {
     let mut outcome = Outcome::default();
@@ -361,9 +377,8 @@ fn assembled(
         match (&step.source, answer) {
             (Source::Constant(json), _) => data.extend_from_slice(json.as_bytes()),
             (Source::Introspection, _) => {
-                let value = introspected.get(step.key.as_str());
-                // A value of the library's own is always written.
-                data.extend(serde_json::to_vec(&value).unwrap_or_default());
+                let json = introspected.get(step.key.as_str());
+                data.extend_from_slice(json.map_or(b"null", |json| json.as_slice()));
             }
             (source, Ok(answer)) => render(&mut data, source, answer),
             (_, Err(problem)) => {
@@ -391,7 +406,7 @@ enum Written {
 }
 
 /// Runs all writes among the steps in one transaction.
-async fn write(on: On<'_>, steps: &[Step], introspected: &JsonMap) -> Result<Written, Fault> {
+async fn write(on: On<'_>, steps: &[Step], introspected: &Introspected) -> Result<Written, Fault> {
     let writing: Vec<&Step> = steps
         .iter()
         .filter(|step| matches!(step.source, Source::Request(root, _) if root.is_write()))

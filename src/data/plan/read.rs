@@ -123,24 +123,25 @@ impl Scope<'_> {
         depth: usize,
     ) -> Result<Vec<Output>, Problem> {
         let definition = &self.catalog.tables[table];
-        let mut outputs = Vec::new();
-        let mut keys = HashSet::new();
         let visible = (0..definition.columns.len())
             .filter(|column| self.rules.sees_column(definition, *column));
-        for item in if select.is_empty() {
-            &[Item::All]
-        } else {
-            select
-        } {
+        let shown = |column: usize, key: &str| Output::Column {
+            key: Some(key.to_owned()),
+            column,
+        };
+        if select.is_empty() {
+            let all = visible.map(|column| shown(column, &definition.columns[column].name));
+            return Ok(all.collect());
+        }
+        let mut outputs = Vec::new();
+        let mut keys: HashSet<&str> = HashSet::new();
+        for item in select {
             match item {
                 Item::All => {
                     for column in visible.clone() {
                         let name = &definition.columns[column].name;
-                        if keys.insert(name.clone()) {
-                            outputs.push(Output::Column {
-                                key: Some(name.clone()),
-                                column,
-                            });
+                        if keys.insert(name) {
+                            outputs.push(shown(column, name));
                         }
                     }
                 }
@@ -148,11 +149,8 @@ impl Scope<'_> {
                     let position = self.column(table, column, at)?;
                     let key = key.as_ref().unwrap_or(column);
                     self.check_key(key, depth, at)?;
-                    if keys.insert(key.clone()) {
-                        outputs.push(Output::Column {
-                            key: Some(key.clone()),
-                            column: position,
-                        });
+                    if keys.insert(key) {
+                        outputs.push(shown(position, key));
                     }
                 }
                 Item::Related {
@@ -177,7 +175,7 @@ impl Scope<'_> {
                         read.order.clear();
                         (read.limit, read.offset) = (None, 0);
                     }
-                    if !keys.insert(key.clone()) {
+                    if !keys.insert(key) {
                         return Err(Problem::new(Kind::InvalidParameter)
                             .field(at.clone(), format!("`{}` is named twice", brief(key))));
                     }
@@ -188,7 +186,7 @@ impl Scope<'_> {
                     });
                 }
                 Item::Constant { key, json } => {
-                    if keys.insert(key.clone()) {
+                    if keys.insert(key) {
                         outputs.push(Output::Constant {
                             key: key.clone(),
                             json: json.clone(),

@@ -1,6 +1,6 @@
 //! Days, times of day and instants in the ISO form that `to_json` gives them.
 
-use super::{padded, quoted};
+use super::{padded, pair, quoted};
 
 const DAY: i64 = 86_400_000_000;
 
@@ -25,9 +25,9 @@ fn day(out: &mut Vec<u8>, days: i64) -> bool {
     let year = if before { 1 - year } else { year };
     padded(out, year, 4);
     out.push(b'-');
-    padded(out, month, 2);
+    pair(out, month);
     out.push(b'-');
-    padded(out, day, 2);
+    pair(out, day);
     before
 }
 
@@ -48,11 +48,11 @@ pub(super) fn date(out: &mut Vec<u8>, days: i32) {
 pub(super) fn time(out: &mut Vec<u8>, micros: i64) {
     let seconds = micros / 1_000_000;
     let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
-    padded(out, hours, 2);
+    pair(out, hours);
     out.push(b':');
-    padded(out, minutes, 2);
+    pair(out, minutes);
     out.push(b':');
-    padded(out, seconds % 60, 2);
+    pair(out, seconds % 60);
     let part = micros % 1_000_000;
     if part != 0 {
         out.push(b'.');
