@@ -16,7 +16,7 @@ use crate::{
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Between two looks for new sessions of who has to give way.
-const OFTEN: Duration = Duration::from_millis(20);
+const OFTEN: Duration = Duration::from_millis(100);
 
 /// A look must not hang, or nobody watches.
 const PATIENCE: Duration = Duration::from_secs(10);
