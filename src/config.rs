@@ -558,4 +558,18 @@ mod tests {
         let args = ["sandlot", "--database-url", "postgres://h/d"];
         assert!(Cli::try_parse_from(args).is_err());
     }
+
+    #[test]
+    fn half_of_the_processors_are_an_own_postgresqls() {
+        let workers = |args: &[&str]| {
+            let args = ["sandlot"].iter().chain(args);
+            Cli::parse_from(args).settings.workers()
+        };
+        let given = [
+            "--database-url=postgres://h/d",
+            "--tenants-url=postgres://h/t",
+        ];
+        assert_eq!(workers(&[]), workers(&given).div_ceil(2));
+        assert_eq!(workers(&["--workers=7"]), 7);
+    }
 }
