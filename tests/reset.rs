@@ -220,3 +220,26 @@ async fn a_reset_that_another_server_is_at_is_no_orphan() {
     let gone = tokio::time::timeout(std::time::Duration::from_secs(20), gone).await;
     gone.expect("an orphan goes");
 }
+
+#[tokio::test]
+async fn who_has_a_tenants_record_for_a_moment_is_waited_for() {
+    let server = Server::start().await;
+    let tenant = server.tenant("moment").await;
+    let worker = server.platform_superuser().await;
+    let hold = format!(
+        "begin; select from tenants where id = {} for no key update",
+        tenant.id
+    );
+    worker.batch_execute(&hold).await.unwrap();
+    let reset = json!({"tables": ["notes"]});
+    let (answer, released) = tokio::join!(tenant.admin.post("/api/tenant/reset", &reset), async {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        worker.batch_execute("rollback").await
+    });
+    released.unwrap();
+    answer.expect(200);
+    // For good it is not.
+    worker.batch_execute(&hold).await.unwrap();
+    let answer = tenant.admin.post("/api/tenant/reset", &reset).await;
+    answer.problem(503, "service-unavailable");
+}

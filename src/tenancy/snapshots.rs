@@ -1,6 +1,6 @@
 //! Snapshots: states of a tenant that its administrator keeps, and goes back to.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use sea_orm::{
@@ -22,6 +22,12 @@ use super::Tenancy;
 const MOST: usize = 3;
 /// How long a snapshot may take to be made or restored.
 const LIMIT: Duration = Duration::from_secs(50);
+
+/// How long whoever has a tenant's record is waited for: what had it for a call that was refused lets go of it a moment
+/// after the answer, and what is written down about tenants needs it for another.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Between two looks whether it is free.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The platform's table `snapshots`.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel, Eq)]
@@ -165,17 +171,24 @@ impl Tenancy {
         &self,
         tenant: &tenant::Model,
     ) -> Result<DatabaseTransaction, Problem> {
-        let lock = self.db.begin().await?;
-        let mine = tenant::Entity::find_by_id(tenant.id)
-            .filter(tenant::Column::Status.eq(tenant::Status::Ready))
-            .lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked)
-            .one(&lock)
-            .await?;
-        match mine {
-            Some(_) => Ok(lock),
-            None => Err(Problem::new(Kind::ServiceUnavailable)
-                .detail("The tenant is being worked on already. Try it again.")
-                .header("retry-after", "1")),
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let lock = self.db.begin().await?;
+            let mine = tenant::Entity::find_by_id(tenant.id)
+                .filter(tenant::Column::Status.eq(tenant::Status::Ready))
+                .lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked)
+                .one(&lock)
+                .await?;
+            if mine.is_some() {
+                return Ok(lock);
+            }
+            lock.rollback().await?;
+            if Instant::now() >= until {
+                return Err(Problem::new(Kind::ServiceUnavailable)
+                    .detail("The tenant is being worked on already. Try it again.")
+                    .header("retry-after", "1"));
+            }
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
