@@ -261,7 +261,7 @@ pub struct Settings {
     pub connections: u32,
 
     /// Connections that one tenant may hold
-    #[arg(long, env = "SANDLOT_CONNECTIONS_PER_TENANT", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100), value_name = "N", global = true)]
+    #[arg(long, env = "SANDLOT_CONNECTIONS_PER_TENANT", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100), value_name = "N", global = true)]
     pub connections_per_tenant: u32,
 
     /// Where tenants' own programs may log in by PostgreSQL's protocol, such as 0.0.0.0:5433; nowhere if unset
