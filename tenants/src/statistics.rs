@@ -13,8 +13,8 @@ use crate::{cluster::is_made, error::Error, names::quote_ident, script::Script};
 /// the tables that it has made rows for.
 ///
 /// Of a column whose type is the copy's own (an enum, a domain) values can't be taken over: what is known of it is how
-/// often it is null, its width and its number of values. Columns and indexes that are computed from a column to be left out are left out
-/// too; and `users` in what is known of a parent with its heirs.
+/// often it is null, its width and its number of values. Columns and indexes that are computed from a column to be left
+/// out are left out too; and `users` in what is known of a parent with its heirs.
 const FUNCTION: &str = "_sandlot.take_statistics(text[], text[], text[], text)";
 
 const BODY: &str = "
