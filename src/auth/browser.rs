@@ -6,7 +6,7 @@
 
 use chrono::{TimeDelta, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::{Digest as _, Sha256};
+use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
 use crate::{directory::tenant, problem::Problem};
@@ -95,7 +95,7 @@ impl Auth {
         let same: bool = session
             .current
             .as_bytes()
-            .ct_eq(known_by(secret).as_bytes())
+            .ct_eq(session::digest(secret).as_bytes())
             .into();
         let who = match (session.account_id, session.tenant_id, &session.user_id) {
             (Some(id), ..) => Who::Account { id },
@@ -150,17 +150,13 @@ impl Auth {
 
     async fn enter(&self, who: Who, stored: Option<&str>) -> Result<(String, Who), Problem> {
         let secret = hex::encode(rand::random::<[u8; 32]>());
-        let current = known_by(&secret);
+        let current = session::digest(&secret);
         let family = session::open_for(&self.db, &who, stored, current, Utc::now()).await?;
         Ok((format!("{family}.{secret}"), who))
     }
 }
 
 /// What the platform keeps of a cookie's secret; its length alone tells it from a token's name.
-fn known_by(secret: &str) -> String {
-    hex::encode(Sha256::digest(secret))
-}
-
 fn csrf(secret: &str) -> String {
     // HMAC takes keys of any length.
     let mut mac = match Hmac::<Sha256>::new_from_slice(secret.as_bytes()) {
@@ -180,6 +176,6 @@ mod tests {
         let token = csrf("secret");
         assert_eq!(token.len(), 64);
         assert_ne!(token, csrf("another"));
-        assert_ne!(token, known_by("secret"));
+        assert_ne!(token, session::digest("secret"));
     }
 }

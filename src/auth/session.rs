@@ -38,19 +38,23 @@ pub struct Model {
     pub expires_at: ChronoDateTimeUtc,
     /// When it was ended, by log-out or by a spent token.
     pub revoked_at: Option<ChronoDateTimeUtc>,
-    /// [`trace`] of the password that it goes with; none of a session older than this column.
+    /// [`digest`] of the password that it goes with; none of a session older than this column.
     pub password: Option<String>,
 }
 
-/// What a session keeps of a stored password (a PHC string): enough to see that there is another one by now.
-pub fn trace(stored: Option<&str>) -> String {
-    hex::encode(Sha256::digest(stored.unwrap_or_default()))
+/// What a session keeps of a secret, a browser's or a stored password (a PHC string): enough to know it again.
+pub fn digest(secret: &str) -> String {
+    hex::encode(Sha256::digest(secret))
 }
 
 impl Model {
     /// Whether the password is still the one that the session was opened with, whoever could have changed it.
     pub fn goes_with(&self, stored: Option<&str>) -> bool {
-        let same = |kept: &String| kept.as_bytes().ct_eq(trace(stored).as_bytes()).into();
+        let same = |kept: &String| {
+            kept.as_bytes()
+                .ct_eq(digest(stored.unwrap_or_default()).as_bytes())
+                .into()
+        };
         self.password.as_ref().is_none_or(same)
     }
 }
@@ -105,7 +109,7 @@ pub async fn open_for(
         created_at: Set(now),
         expires_at: Set(now + jwt::REFRESH),
         revoked_at: Set(None),
-        password: Set(Some(trace(stored))),
+        password: Set(Some(digest(stored.unwrap_or_default()))),
     })
     .exec_without_returning(db)
     .await?;
@@ -190,7 +194,7 @@ pub async fn revoke_others(
 /// `service-unavailable` if the platform's database is out of reach.
 pub async fn go_with(db: &DatabaseConnection, family: &str, stored: &str) -> Result<(), Problem> {
     Entity::update_many()
-        .col_expr(Column::Password, Expr::value(trace(Some(stored))))
+        .col_expr(Column::Password, Expr::value(digest(stored)))
         .filter(Column::Family.eq(family))
         .exec(db)
         .await?;
