@@ -90,6 +90,13 @@ fn nice(pid: i32) -> i32 {
     fields.split_whitespace().nth(16).unwrap().parse().unwrap()
 }
 
+/// How many processors a session's process may run on.
+#[cfg(target_os = "linux")]
+fn processors(pid: i32) -> u32 {
+    let set = rustix::thread::sched_getaffinity(rustix::process::Pid::from_raw(pid));
+    set.unwrap().count()
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_takes_much_of_the_processor_gives_way() {
@@ -123,22 +130,36 @@ async fn whoever_takes_much_of_the_processor_gives_way() {
         }
     };
     let seen = tokio::time::timeout(Duration::from_secs(120), low()).await;
+    let all = processors(still.0);
+    let on = async |count: u32, meanwhile: &str| {
+        while pids.iter().any(|pid| processors(*pid) != count) {
+            still.1.batch_execute(meanwhile).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    };
+    let patience = Duration::from_secs(120);
+    // Enough for the kernel's clock of processor time to see, and far from too much.
+    let little = "select count(*) from generate_series(1, 100000)";
+    let beside = tokio::time::timeout(patience, on(all.div_ceil(2), little)).await;
+    let alone = tokio::time::timeout(patience, on(all, "")).await;
     assert_eq!(nice(still.0), 0, "the quiet tenant keeps its priority");
+    assert_eq!(processors(still.0), all, "and all processors");
     for (cancel, work) in working {
         cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
         work.await.unwrap();
     }
     seen.expect("all sessions of who takes much, the idle one too");
-    // Only root may raise it again.
-    if rustix::process::geteuid().is_root() {
-        let high = async {
-            while nice(idle.0) != 0 {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        };
-        let raised = tokio::time::timeout(Duration::from_secs(60), high).await;
-        raised.expect("who has been calm is like the others again");
-    }
+    beside.expect("half of the processors while somebody else is served");
+    alone.expect("all of them when nobody else wants any");
+    // Only root may raise the priority again.
+    let root = rustix::process::geteuid().is_root();
+    let high = async {
+        while processors(idle.0) != all || (root && nice(idle.0) != 0) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let raised = tokio::time::timeout(Duration::from_secs(60), high).await;
+    raised.expect("who has been calm is like the others again");
 }
 
 /// Sorted seconds of lists and of inserts.

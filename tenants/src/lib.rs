@@ -15,6 +15,7 @@ mod measure;
 pub mod names;
 mod pool;
 mod priority;
+mod processors;
 mod proof;
 mod provision;
 mod remove;

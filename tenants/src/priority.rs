@@ -1,10 +1,11 @@
 //! Who takes much of the processor gives way: PostgreSQL shares it out among nobody, but the kernel does among processes.
 //!
 //! A tenant whose sessions together take more than a quarter of one processor gets them a lower priority (`nice`) than all
-//! others have, until it has taken less for a while. On a machine with nothing else to do that changes nothing. It works
-//! where the server's processes are ours: on the own PostgreSQL, on Linux. A process may always lower the priority
-//! of its user's own; only root may raise it again, so elsewhere a session stays low until it ends, five minutes at most for
-//! one of a pool.
+//! others have, and half of the processors to share while others are served too, until it has taken less for a while. The
+//! priority alone is not enough: the kernel lets who runs end its slice, four milliseconds, before somebody of a higher priority
+//! who wakes gets its turn, and a request wakes several processes one after the other. It works where the server's processes are ours: on the own
+//! PostgreSQL, on Linux. A process may always lower the priority of its user's own; only root may raise it again, so elsewhere
+//! a session stays low until it ends, five minutes at most for one of a pool.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -13,6 +14,8 @@ use std::{
 };
 
 use rustix::process::{Pid, setpriority_process};
+
+use crate::processors::Processors;
 
 /// Part of one processor that a tenant may take before it has to give way.
 const PART: f64 = 0.25;
@@ -35,6 +38,19 @@ pub(crate) struct Priorities {
     /// Roles that have to give way, and looks in a row in which they took less.
     greedy: HashMap<u32, u32>,
     looked: Instant,
+    /// Looks in a row in which nobody else took anything.
+    alone: u32,
+    /// How others run.
+    usual: Standing,
+    /// How those run who have to give way to others.
+    low: Standing,
+}
+
+/// What the kernel gives a process.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Standing {
+    nice: i32,
+    processors: Processors,
 }
 
 /// A line of `/proc/<pid>/stat`, as far as it matters.
@@ -51,11 +67,22 @@ struct Process {
 impl Priorities {
     /// For the server that the session `pid` belongs to; none if its processes can't be seen.
     pub(crate) fn of_server(pid: i32) -> Option<Self> {
+        let parent = Process::read(pid)?.parent;
+        let processors = Processors::of(Pid::from_raw(parent))?;
         Some(Self {
-            parent: Process::read(pid)?.parent,
+            parent,
             taken: HashMap::new(),
             greedy: HashMap::new(),
             looked: Instant::now(),
+            alone: CALM,
+            usual: Standing {
+                nice: 0,
+                processors,
+            },
+            low: Standing {
+                nice: LOW,
+                processors: processors.later_half(),
+            },
         })
     }
 
@@ -72,8 +99,20 @@ impl Priorities {
     /// Lowers sessions of roles that have to give way, as far as the last look has not seen them.
     pub(crate) fn lower(&self, sessions: &[i32]) {
         for pid in sessions.iter().copied() {
-            if self.session(pid).is_some_and(|session| session.nice != LOW) {
-                set(pid, LOW);
+            if let Some(session) = self.session(pid) {
+                self.greedy_standing().give(pid, session.nice);
+            }
+        }
+    }
+
+    /// How those run who have to give way: on all processors while nobody else is there who could use them.
+    fn greedy_standing(&self) -> Standing {
+        if self.alone < CALM {
+            self.low
+        } else {
+            Standing {
+                nice: self.low.nice,
+                ..self.usual
             }
         }
     }
@@ -97,27 +136,42 @@ impl Priorities {
         }
         self.taken = taken;
         judge(&mut self.greedy, &of_role, since);
+        let others =
+            (of_role.iter()).any(|(role, ticks)| *ticks > 0 && !self.greedy.contains_key(role));
+        self.alone = if others {
+            0
+        } else {
+            self.alone.saturating_add(1)
+        };
+        let low = self.greedy_standing();
         for (pid, role, nice) in found {
             let due = if self.greedy.contains_key(&role) {
-                LOW
+                low
             } else {
-                0
+                self.usual
             };
-            if nice != due {
-                set(pid, due);
-            }
+            due.give(pid, nice);
         }
     }
 }
 
-/// Raising it again is not allowed to everybody, and a process that has just ended needs nothing: what fails is left.
-fn set(pid: i32, nice: i32) {
-    if let Some(pid) = Pid::from_raw(pid) {
-        let _ = setpriority_process(Some(pid), nice);
+impl Standing {
+    /// Gives it to a process that has the priority `nice` now. Raising that again is not allowed to everybody, and a process
+    /// that has just ended needs nothing: what fails is left.
+    fn give(self, pid: i32, nice: i32) {
+        let Some(process) = Pid::from_raw(pid) else {
+            return;
+        };
+        if Processors::of(Some(process)) != Some(self.processors) {
+            self.processors.keep(process);
+        }
+        if nice != self.nice {
+            let _ = setpriority_process(Some(process), self.nice);
+            // Every session of PostgreSQL's is a session of the kernel's too. Where those are scheduled as groups (`sched(7)`),
+            // the value of a process counts within its group alone, and the group has its own.
+            let _ = fs::write(format!("/proc/{pid}/autogroup"), self.nice.to_string());
+        }
     }
-    // Every session of PostgreSQL's is a session of the kernel's too. Where those are scheduled as groups (`sched(7)`), the
-    // value of a process counts within its group alone, and the group has its own.
-    let _ = fs::write(format!("/proc/{pid}/autogroup"), nice.to_string());
 }
 
 /// Who has to give way, given what each role took in some time.

@@ -64,7 +64,7 @@ impl Default for Limits {
             wait: Duration::from_secs(30),
             queue: 1000,
             statement: Duration::from_secs(60),
-            temp_file_kb: 512 * 1024,
+            temp_file_kb: 128 * 1024,
             work_mem_kb: None,
             spread_from: 32 << 20,
         }
