@@ -6,12 +6,15 @@
 //! `--spares N`.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
+#[path = "../figures.rs"]
+mod figures;
 mod rivals;
 mod stage;
 
 use std::time::Instant;
 
 use clap::Parser;
+use figures::median;
 use rivals::{copy_files, dump_and_restore};
 use stage::{Shape, Stage};
 
@@ -126,9 +129,4 @@ async fn refill(spares: u32) {
 
 pub fn milliseconds(begin: Instant) -> f64 {
     begin.elapsed().as_secs_f64() * 1e3
-}
-
-fn median(mut list: Vec<f64>) -> f64 {
-    list.sort_by(f64::total_cmp);
-    list[list.len() / 2]
 }

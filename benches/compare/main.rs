@@ -9,6 +9,8 @@
 #[path = "../../tests/harness/client.rs"]
 #[allow(dead_code)]
 mod client;
+#[path = "../figures.rs"]
+mod figures;
 mod load;
 mod npm;
 mod rivals;
@@ -17,6 +19,7 @@ mod rivals;
 mod stage;
 
 use clap::Parser;
+use figures::median;
 use rivals::{Program, RIVALS, WORK};
 use stage::Stage;
 
@@ -126,9 +129,4 @@ async fn measure(
             median(theirs)
         );
     }
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
 }

@@ -10,11 +10,14 @@
 #[allow(dead_code)]
 mod client;
 mod cost;
+#[path = "../figures.rs"]
+mod figures;
 mod load;
 mod stage;
 mod work;
 
 use clap::Parser;
+use figures::median;
 use stage::{Spent, Stage};
 use work::{WORK, Work};
 
@@ -138,9 +141,4 @@ fn print(work: &Work, count: usize, row: Row) {
         median(shares),
         work.goal.map_or(String::new(), |goal| goal.to_string()),
     );
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
 }

@@ -7,6 +7,8 @@
 #[path = "../../tests/harness/client.rs"]
 #[allow(dead_code)]
 mod client;
+#[path = "../figures.rs"]
+mod figures;
 #[path = "../clone/stage.rs"]
 #[allow(dead_code)]
 mod stage;
@@ -18,6 +20,7 @@ use std::{
 
 use clap::Parser;
 use client::Client;
+use figures::median;
 use sandlot::{auth::password, config::Cli, serve};
 use serde_json::json;
 use stage::{Shape, Stage};
@@ -140,9 +143,4 @@ async fn hash(number: usize) -> f64 {
         .await
         .unwrap();
     begin.elapsed().as_secs_f64() * 1e3
-}
-
-fn median(mut list: Vec<f64>) -> f64 {
-    list.sort_by(f64::total_cmp);
-    list[list.len() / 2]
 }
