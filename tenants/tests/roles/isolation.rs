@@ -296,7 +296,7 @@ async fn a_tenant_cannot_touch_its_own_schema_or_role_limits() {
         .await
         .unwrap()
         .get(0);
-    assert_eq!(bound, "512MB");
+    assert_eq!(bound, "128MB");
 }
 
 #[tokio::test]
