@@ -11,7 +11,7 @@ use std::{
 use hyper::Method;
 use serde_json::json;
 
-use crate::{client::Client, load, stage::Stage, work::Work};
+use crate::{client::Client, figures::median, load, stage::Stage, work::Work};
 
 /// Pages of a thousand rows for 64 clients; the server's memory is looked at all the while.
 const PAGES: Work = Work {
@@ -98,10 +98,9 @@ async fn one(stage: &Stage, calls: &Client, name: &str, path: &str, body: Option
         assert!(status < 500, "{name}: {}", answer.text());
     }
     let first = times.remove(0);
-    times.sort_by(f64::total_cmp);
     println!(
         "| {name} | {sent} | {status} | {first:.1} | {:.1} | {back} | {:.0} |",
-        times[times.len() / 2],
+        median(times),
         stage.memory()
     );
 }

@@ -150,13 +150,14 @@ impl Auth {
 
     async fn enter(&self, who: Who, stored: Option<&str>) -> Result<(String, Who), Problem> {
         let secret = hex::encode(rand::random::<[u8; 32]>());
+        // Longer than a token's name, so that neither is ever taken for the other.
         let current = session::digest(&secret);
         let family = session::open_for(&self.db, &who, stored, current, Utc::now()).await?;
         Ok((format!("{family}.{secret}"), who))
     }
 }
 
-/// What the platform keeps of a cookie's secret; its length alone tells it from a token's name.
+/// What the forms of a browser's session carry: it follows from the cookie's secret and tells nothing of it.
 fn csrf(secret: &str) -> String {
     // HMAC takes keys of any length.
     let mut mac = match Hmac::<Sha256>::new_from_slice(secret.as_bytes()) {

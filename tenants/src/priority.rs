@@ -3,9 +3,9 @@
 //! A tenant whose sessions together take more than a quarter of one processor gets them a lower priority (`nice`) than all
 //! others have, and half of the processors to share while others are served too, until it has taken less for a while. The
 //! priority alone is not enough: the kernel lets who runs end its slice, four milliseconds, before somebody of a higher priority
-//! who wakes gets its turn, and a request wakes several processes one after the other. It works where the server's processes are ours: on the own
-//! PostgreSQL, on Linux. A process may always lower the priority of its user's own; only root may raise it again, so elsewhere
-//! a session stays low until it ends, five minutes at most for one of a pool.
+//! who wakes gets its turn, and a request wakes several processes one after the other. It works where the server's processes
+//! are ours: on the own PostgreSQL, on Linux. A process may always lower the priority of its user's own; only root may raise it
+//! again, so elsewhere a session stays low until it ends, five minutes at most for one of a pool.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -68,7 +68,7 @@ impl Priorities {
     /// For the server that the session `pid` belongs to; none if its processes can't be seen.
     pub(crate) fn of_server(pid: i32) -> Option<Self> {
         let parent = Process::read(pid)?.parent;
-        let processors = Processors::of(Pid::from_raw(parent))?;
+        let processors = Processors::of(Pid::from_raw(parent)?)?;
         Some(Self {
             parent,
             taken: HashMap::new(),
@@ -162,7 +162,7 @@ impl Standing {
         let Some(process) = Pid::from_raw(pid) else {
             return;
         };
-        if Processors::of(Some(process)) != Some(self.processors) {
+        if Processors::of(process) != Some(self.processors) {
             self.processors.keep(process);
         }
         if nice != self.nice {

@@ -12,9 +12,9 @@ pub(crate) struct Processors(CpuSet);
 
 #[cfg(target_os = "linux")]
 impl Processors {
-    /// Those that a process may run on, or this one if none is named; none if there is no such process.
-    pub(crate) fn of(process: Option<Pid>) -> Option<Self> {
-        sched_getaffinity(process).ok().map(Self)
+    /// Those that a process may run on; none if there is no such process.
+    pub(crate) fn of(process: Pid) -> Option<Self> {
+        sched_getaffinity(Some(process)).ok().map(Self)
     }
 
     /// The later half of them: the kernel gives devices' interrupts to the first ones. All of them if there is only one.
@@ -42,7 +42,7 @@ pub(crate) struct Processors;
 
 #[cfg(not(target_os = "linux"))]
 impl Processors {
-    pub(crate) fn of(_: Option<Pid>) -> Option<Self> {
+    pub(crate) fn of(_: Pid) -> Option<Self> {
         None
     }
 
