@@ -162,6 +162,46 @@ async fn whoever_takes_much_of_the_processor_gives_way() {
     raised.expect("who has been calm is like the others again");
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_session_of_who_has_to_give_way_does_so_at_once() {
+    let server = Server::start_with(OWN).await;
+    let loud = server.tenant("greedy").await;
+    let url = loud.admin.get("/api/tenant/connection").await;
+    let url = url.expect(200).json()["url"].as_str().unwrap().to_owned();
+    let log_in = async || {
+        let connected = tokio_postgres::connect(&url, tokio_postgres::NoTls).await;
+        let (client, connection) = connected.unwrap();
+        tokio::spawn(connection);
+        let row = client.query_one("select pg_backend_pid()", &[]).await;
+        let pid: i32 = row.unwrap().get(0);
+        (pid, client)
+    };
+    let (busy, client) = log_in().await;
+    let cancel = client.cancel_token();
+    let work = tokio::spawn(async move {
+        let endless = "do $$ begin loop end loop; end $$";
+        assert!(client.batch_execute(endless).await.is_err());
+    });
+    let low = async {
+        while nice(busy) == 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let seen = tokio::time::timeout(Duration::from_secs(50), low).await;
+    seen.expect("who takes much gives way");
+    // Whoever is not told of a session sees it at the next look, which there is one of in a second.
+    let mut at_once = 0;
+    for _ in 0..10 {
+        let (pid, _client) = log_in().await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        at_once += u32::from(nice(pid) != 0);
+    }
+    cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
+    work.await.unwrap();
+    assert!(at_once >= 8, "{at_once} of 10");
+}
+
 /// Sorted seconds of lists and of inserts.
 async fn measure(calls: &Client) -> [Vec<f64>; 2] {
     let (mut lists, mut inserts) = (Vec::new(), Vec::new());

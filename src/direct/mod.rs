@@ -166,6 +166,10 @@ impl Direct {
         let mut server = self.tenants.dial().await?;
         let options = self.tenants.session_options(&tenant.identity());
         server.write_all(&startup.message(&options)).await?;
+        let mut first = [0; 1024];
+        let count = timeout(HASTE, server.read(&mut first)).await??;
+        self.tenants.session_has_begun();
+        client.write_all(&first[..count]).await?;
         tokio::select! {
             passed = pass(client, server) => passed,
             // What is in the way of the client's own words is dropped with the connection.

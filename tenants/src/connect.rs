@@ -13,7 +13,11 @@ use std::{
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use tokio::{sync::watch, task::AbortHandle, time::timeout};
+use tokio::{
+    sync::{Notify, watch},
+    task::AbortHandle,
+    time::timeout,
+};
 use tokio_postgres::{CancelToken, Client, Config, NoTls};
 
 use crate::{
@@ -51,6 +55,8 @@ pub(crate) struct Door {
     limits: Limits,
     /// Who `base` itself logs in, with a password of its own.
     platform: Arc<Identity>,
+    /// Told when a session has begun.
+    pub(crate) begun: Arc<Notify>,
 }
 
 /// An open connection with what is needed to end it from outside.
@@ -112,6 +118,7 @@ impl Door {
             credentials,
             limits,
             platform,
+            begun: Arc::default(),
         }
     }
 
@@ -166,6 +173,7 @@ impl Door {
                 _ => None,
             })
             .ok_or(Error::Unreachable { source: None })?;
+        self.begun.notify_one();
         Ok(Link {
             cancel: Cancel {
                 token: client.cancel_token(),

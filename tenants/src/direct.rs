@@ -47,6 +47,11 @@ impl Tenants {
         tenant_options(identity, &self.settings().limits)
     }
 
+    /// To be called when a session that was dialled has begun, so that who has to give way to others does so at once.
+    pub fn session_has_begun(&self) {
+        self.0.door.begun.notify_one();
+    }
+
     /// The password of a role; none where the server asks for none.
     pub fn password(&self, role: &str) -> Option<String> {
         self.settings().credentials.password(role)

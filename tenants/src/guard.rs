@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::time::{sleep, sleep_until, timeout, timeout_at};
 use tokio_postgres::Statement;
 
 use crate::{
@@ -14,9 +15,6 @@ use crate::{
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(1);
-
-/// Between two looks for new sessions of who has to give way.
-const OFTEN: Duration = Duration::from_millis(100);
 
 /// A look must not hang, or nobody watches.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -126,19 +124,19 @@ impl Tenants {
         let mut post: Option<Post> = None;
         loop {
             if post.is_none() {
-                tokio::time::sleep(EVERY).await;
+                sleep(EVERY).await;
             }
             let watch = async {
                 let mut on = match post.take() {
                     Some(post) => post,
                     None => Post::take(self).await?,
                 };
-                on.wait().await?;
+                on.wait(self).await?;
                 on.look_around(self).await?;
                 post = Some(on);
                 Ok::<(), Error>(())
             };
-            match tokio::time::timeout(PATIENCE, watch).await {
+            match timeout(PATIENCE, watch).await {
                 Ok(Ok(())) => {}
                 Ok(Err(Error::Closed)) => return,
                 Ok(Err(error)) => tracing::debug!(?error, "the guard lost its post"),
@@ -194,20 +192,22 @@ impl Post {
     }
 
     /// Passes the time until the next look; new sessions of who has to give way do so meanwhile.
-    async fn wait(&self) -> Result<(), Error> {
+    async fn wait(&self, tenants: &Tenants) -> Result<(), Error> {
         let until = Instant::now() + EVERY;
-        while let Some(priorities) = &self.priorities {
-            let greedy = priorities.greedy();
-            if greedy.is_empty() || Instant::now() + OFTEN >= until {
-                break;
+        let greedy = (self.priorities.as_ref()).map_or(Vec::new(), Priorities::greedy);
+        while let Some(priorities) = &self.priorities
+            && !greedy.is_empty()
+            && Instant::now() < until
+        {
+            let begun = tenants.0.door.begun.notified();
+            if timeout_at(until.into(), begun).await.is_ok() {
+                self.lease.execute(&self.afresh, &[]).await?;
+                let rows = self.lease.query(&self.sessions, &[&greedy]).await?;
+                let pids: Vec<i32> = rows.iter().map(|row| row.get(0)).collect();
+                priorities.lower(&pids);
             }
-            tokio::time::sleep(OFTEN).await;
-            self.lease.execute(&self.afresh, &[]).await?;
-            let rows = self.lease.query(&self.sessions, &[&greedy]).await?;
-            let pids: Vec<i32> = rows.iter().map(|row| row.get(0)).collect();
-            priorities.lower(&pids);
         }
-        tokio::time::sleep_until(until.into()).await;
+        sleep_until(until.into()).await;
         Ok(())
     }
 

@@ -10,9 +10,10 @@ fault() {
     direct=$(curl -s "$url/api/tenant/connection" -H "api-key: $key" -H "authorization: Bearer $token" | jq -r .url)
     fault_begins
     # Whoever calls would do so from another machine, and not take this one's processors from the server: in a
-    # session of their own, since the kernel shares processors out among sessions first (autogroup).
+    # session of their own, since the kernel shares processors out among sessions first (autogroup), and on the
+    # last processor, where the sessions are that they keep busy.
     url=$url address=$address key=$key token=$token direct=$direct \
-        setsid nice -n 19 bash -c "$(declare -f hostile_programs); hostile_programs" 2>/dev/null &
+        setsid taskset -c $(($(nproc) - 1)) nice -n 19 bash -c "$(declare -f hostile_programs); hostile_programs" 2>/dev/null &
     clients=$!
     sleep 60
     fault_is_over
