@@ -26,10 +26,10 @@ use stage::Stage;
 #[derive(Parser)]
 struct Arguments {
     /// Measurements of each kind; the middle one counts
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 12)]
     rounds: usize,
     /// Length of one measurement
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 2)]
     seconds: u32,
     /// Clients that ask at once
     #[arg(long, default_value_t = 8)]

@@ -73,7 +73,15 @@ pub async fn report(stage: &Stage, seconds: u32) {
                 most
             })
         };
-        let rate = load::wrk(stage, &PAGES, &stage.tenants[..1], &token, 64, seconds);
+        let rate = load::wrk(
+            stage,
+            stage.client.address,
+            &PAGES,
+            &stage.tenants[..1],
+            &token,
+            64,
+            seconds,
+        );
         stop.store(true, Ordering::Relaxed);
         let most = watch.join().unwrap();
         println!("| {round} | {rate:.0} | {most:.0} |");

@@ -3,6 +3,7 @@
 use std::{
     fmt::Write as _,
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -15,9 +16,10 @@ use crate::{
 /// Files that one `pgbench` takes.
 const MOST_SCRIPTS: usize = 100;
 
-/// Answers a second of the server to `clients` clients, each asking tenant after tenant.
+/// Answers a second of a server to `clients` clients, each asking tenant after tenant.
 pub fn wrk(
     stage: &Stage,
+    address: SocketAddr,
     work: &Work,
     tenants: &[Tenant],
     token: &str,
@@ -30,7 +32,7 @@ pub fn wrk(
         .args(["-t1", &format!("-c{clients}"), &format!("-d{seconds}s")])
         .arg("-s")
         .arg(&script)
-        .arg(format!("http://{}", stage.client.address))
+        .arg(format!("http://{address}"))
         .output()
         .expect("wrk is there (apt-get install wrk)");
     let text = String::from_utf8_lossy(&output.stdout);

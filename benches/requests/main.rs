@@ -6,6 +6,7 @@
 //! `--server ARGUMENT` for the server's own, and `--cost` for what dear requests take.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
+mod bare;
 #[path = "../../tests/harness/client.rs"]
 #[allow(dead_code)]
 mod client;
@@ -15,6 +16,8 @@ mod figures;
 mod load;
 mod stage;
 mod work;
+
+use std::net::SocketAddr;
 
 use clap::Parser;
 use figures::median;
@@ -54,6 +57,8 @@ struct Arguments {
 struct Row {
     ours: Vec<f64>,
     theirs: Vec<f64>,
+    /// Of the libraries alone, where a share is aimed at.
+    bare: Vec<f64>,
     /// Microseconds of processor time an answer: of the server, of Postgres for it, of Postgres for pgbench.
     spent: [Vec<f64>; 3],
 }
@@ -81,9 +86,10 @@ async fn main() {
         stage.pid(),
     );
     println!(
-        "| request | tenants | pgbench/s | Sandlot/s | share | goal | µs server | µs its Postgres | µs pgbench's Postgres |"
+        "| request | tenants | pgbench/s | Sandlot/s | share | goal | libraries alone | µs server | µs its Postgres | µs pgbench's Postgres |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|");
+    let bare = bare::start(&stage, &stage.tenants[0]);
     let mut counts = vec![1];
     if arguments.tenants > 1 {
         counts.push(arguments.tenants);
@@ -93,24 +99,34 @@ async fn main() {
             .iter()
             .filter(|work| work.name.starts_with(&arguments.only))
         {
-            let row = measure(&stage, work, count, &arguments).await;
+            let row = measure(&stage, bare, work, count, &arguments).await;
             print(work, count, row);
         }
     }
     println!("\nThe server holds {:.0} MB.", stage.memory());
 }
 
-async fn measure(stage: &Stage, work: &Work, count: usize, arguments: &Arguments) -> Row {
+async fn measure(
+    stage: &Stage,
+    bare: SocketAddr,
+    work: &Work,
+    count: usize,
+    arguments: &Arguments,
+) -> Row {
     let tenants = &stage.tenants[..count];
     let (clients, seconds) = (arguments.clients, arguments.seconds);
     let token = stage.token().await;
     // Connections are opened and statements prepared.
-    load::wrk(stage, work, tenants, &token, clients, 2);
+    let ask = |address, token: &str, seconds| {
+        load::wrk(stage, address, work, tenants, token, clients, seconds)
+    };
+    let own = stage.client.address;
+    ask(own, &token, 2);
     let mut row = Row::default();
     for _ in 0..arguments.rounds {
         let token = stage.token().await;
         let before = stage.spent();
-        let ours = load::wrk(stage, work, tenants, &token, clients, seconds);
+        let ours = ask(own, &token, seconds);
         let between = stage.spent();
         let theirs = load::pgbench(stage, work, tenants, clients, seconds);
         let after = stage.spent();
@@ -118,6 +134,9 @@ async fn measure(stage: &Stage, work: &Work, count: usize, arguments: &Arguments
         let (a, b, c): (Spent, Spent, Spent) = (before, between, after);
         row.ours.push(ours);
         row.theirs.push(theirs);
+        if work.goal.is_some() && count == 1 {
+            row.bare.push(ask(bare, &token, seconds) / theirs);
+        }
         row.spent[0].push(each(a.server, b.server, ours));
         row.spent[1].push(each(a.postgres, b.postgres, ours));
         row.spent[2].push(each(b.postgres, c.postgres, theirs));
@@ -132,9 +151,13 @@ fn print(work: &Work, count: usize, row: Row) {
         .zip(&row.theirs)
         .map(|(a, b)| a / b)
         .collect();
+    let bare = match row.bare.as_slice() {
+        [] => String::new(),
+        _ => format!("{:.2}", median(row.bare)),
+    };
     let [server, postgres, pgbench] = row.spent.map(median);
     println!(
-        "| {} | {count} | {:.0} | {:.0} | {:.2} | {} | {server:.0} | {postgres:.0} | {pgbench:.0} |",
+        "| {} | {count} | {:.0} | {:.0} | {:.2} | {} | {bare} | {server:.0} | {postgres:.0} | {pgbench:.0} |",
         work.name,
         median(row.theirs),
         median(row.ours),

@@ -1,0 +1,187 @@
+//! The same rows by the same libraries and nothing else: what they leave of `pgbench`'s rate.
+//!
+//! No credentials, limits, rights or log, one schema, statements and columns that are written down here. What a server made
+//! of poem and tokio-postgres can reach on a machine is at most about this much.
+
+use std::{
+    io::Write as _,
+    net::SocketAddr,
+    num::NonZero,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
+};
+
+use poem::{
+    EndpointExt as _, Response, Route, Server, get, handler,
+    http::StatusCode,
+    listener::{Acceptor as _, Listener as _, TcpListener},
+    web::{Data, Json, Path},
+};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::{
+    Client, NoTls, Row, Statement,
+    types::{ToSql, Type},
+};
+
+use crate::stage::{Stage, Tenant};
+
+/// As many as a tenant has clients here, so that none waits for another's.
+const CONNECTIONS: usize = 8;
+
+/// What has no type of its own in JSON is written by PostgreSQL.
+const COLUMNS: &str = "id, customer_id, number, status, total::text, paid, discount, placed::text, shipped::text, weight, note, \
+                       updated_at::text";
+
+struct Bare {
+    connections: Vec<Connection>,
+    next: AtomicUsize,
+}
+
+struct Connection {
+    client: Client,
+    list: Statement,
+    one: Statement,
+    insert: Statement,
+}
+
+#[derive(Deserialize)]
+struct Order {
+    customer_id: i64,
+    number: String,
+    status: String,
+    total: f64,
+    paid: bool,
+    placed: String,
+    weight: i32,
+}
+
+/// Starts it on threads of its own, as many as the server takes; it is there as long as this process.
+pub fn start(stage: &Stage, tenant: &Tenant) -> SocketAddr {
+    let (database, schema) = (stage.database.clone(), tenant.schema.clone());
+    let (found, address) = mpsc::channel();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(
+                thread::available_parallelism()
+                    .map_or(1, NonZero::get)
+                    .div_ceil(2),
+            )
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(async {
+            let mut connections = Vec::new();
+            for _ in 0..CONNECTIONS {
+                connections.push(Connection::open(&database, &schema).await);
+            }
+            let bare = Bare {
+                connections,
+                next: AtomicUsize::new(0),
+            };
+            let routes = Route::new()
+                .at("/api/v1/orders", get(list).post(insert))
+                .at("/api/v1/orders/:id", get(one))
+                .data(Arc::new(bare));
+            let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await;
+            let acceptor = acceptor.unwrap();
+            let local = acceptor.local_addr()[0].as_socket_addr().copied();
+            found.send(local.unwrap()).unwrap();
+            Server::new_with_acceptor(acceptor).run(routes).await
+        })
+    });
+    address.recv().unwrap()
+}
+
+impl Connection {
+    async fn open(database: &str, schema: &str) -> Self {
+        let (client, connection) = tokio_postgres::connect(database, NoTls).await.unwrap();
+        tokio::spawn(connection);
+        let orders = format!("\"{schema}\".orders");
+        let prepare = async |sql: String| client.prepare(&sql).await.unwrap();
+        Self {
+            list: prepare(format!("select {COLUMNS} from {orders} order by id limit 25")).await,
+            one: prepare(format!("select {COLUMNS} from {orders} where id = $1")).await,
+            insert: prepare(format!(
+                "insert into {orders} (customer_id, number, status, total, paid, placed, weight)
+                 values ($1, $2, $3, $4::float8::numeric, $5, $6::text::date, $7) returning {COLUMNS}"
+            ))
+            .await,
+            client,
+        }
+    }
+}
+
+impl Bare {
+    fn connection(&self) -> &Connection {
+        &self.connections[self.next.fetch_add(1, Ordering::Relaxed) % self.connections.len()]
+    }
+}
+
+#[handler]
+async fn list(bare: Data<&Arc<Bare>>) -> Response {
+    let at = bare.connection();
+    answer(
+        StatusCode::OK,
+        &at.client.query(&at.list, &[]).await.unwrap(),
+    )
+}
+
+#[handler]
+async fn one(bare: Data<&Arc<Bare>>, Path(id): Path<i64>) -> Response {
+    let at = bare.connection();
+    answer(
+        StatusCode::OK,
+        &at.client.query(&at.one, &[&id]).await.unwrap(),
+    )
+}
+
+#[handler]
+async fn insert(bare: Data<&Arc<Bare>>, Json(order): Json<Order>) -> Response {
+    let at = bare.connection();
+    let values: [&(dyn ToSql + Sync); 7] = [
+        &order.customer_id,
+        &order.number,
+        &order.status,
+        &order.total,
+        &order.paid,
+        &order.placed,
+        &order.weight,
+    ];
+    let rows = at.client.query(&at.insert, &values).await.unwrap();
+    answer(StatusCode::CREATED, &rows)
+}
+
+fn answer(status: StatusCode, rows: &[Row]) -> Response {
+    let mut body = b"{\"data\":[".to_vec();
+    for (number, row) in rows.iter().enumerate() {
+        if number > 0 {
+            body.push(b',');
+        }
+        write_row(&mut body, row);
+    }
+    body.extend_from_slice(b"]}");
+    let response = Response::builder().status(status);
+    response.content_type("application/json").body(body)
+}
+
+fn write_row(body: &mut Vec<u8>, row: &Row) {
+    for (at, column) in row.columns().iter().enumerate() {
+        let before = if at == 0 { '{' } else { ',' };
+        let _ = write!(body, "{before}\"{}\":", column.name());
+        match *column.type_() {
+            Type::INT8 => write_value(body, row.get::<_, Option<i64>>(at)),
+            Type::INT4 => write_value(body, row.get::<_, Option<i32>>(at)),
+            Type::FLOAT8 => write_value(body, row.get::<_, Option<f64>>(at)),
+            Type::BOOL => write_value(body, row.get::<_, Option<bool>>(at)),
+            _ => write_value(body, row.get::<_, Option<&str>>(at)),
+        }
+    }
+    body.push(b'}');
+}
+
+fn write_value(body: &mut Vec<u8>, value: impl Serialize) {
+    serde_json::to_writer(body, &value).unwrap();
+}
