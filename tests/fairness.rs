@@ -82,19 +82,19 @@ async fn fairness() {
     println!("The loud tenant was answered {rate:.1} times a second meanwhile.");
 }
 
-/// The priority of a session's process.
+/// The priority of a session's process; none if the session has ended.
 #[cfg(target_os = "linux")]
-fn nice(pid: i32) -> i32 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let (_, fields) = stat.rsplit_once(')').unwrap();
-    fields.split_whitespace().nth(16).unwrap().parse().unwrap()
+fn nice(pid: i32) -> Option<i32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(16)?.parse().ok()
 }
 
-/// How many processors a session's process may run on.
+/// How many processors a session's process may run on; none if the session has ended.
 #[cfg(target_os = "linux")]
-fn processors(pid: i32) -> u32 {
+fn processors(pid: i32) -> Option<u32> {
     let set = rustix::thread::sched_getaffinity(rustix::process::Pid::from_raw(pid));
-    set.unwrap().count()
+    Some(set.ok()?.count())
 }
 
 #[cfg(target_os = "linux")]
@@ -125,14 +125,14 @@ async fn whoever_takes_much_of_the_processor_gives_way() {
     }
     // Other tests run beside this one, so that it may take a while until these have taken much.
     let low = async || {
-        while pids.iter().any(|pid| nice(*pid) == 0) {
+        while pids.iter().any(|pid| nice(*pid) != Some(19)) {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
     let seen = tokio::time::timeout(Duration::from_secs(120), low()).await;
-    let all = processors(still.0);
+    let all = processors(still.0).unwrap();
     let on = async |count: u32, meanwhile: &str| {
-        while pids.iter().any(|pid| processors(*pid) != count) {
+        while pids.iter().any(|pid| processors(*pid) != Some(count)) {
             still.1.batch_execute(meanwhile).await.unwrap();
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
@@ -142,8 +142,8 @@ async fn whoever_takes_much_of_the_processor_gives_way() {
     let little = "select count(*) from generate_series(1, 100000)";
     let beside = tokio::time::timeout(patience, on(all.div_ceil(2), little)).await;
     let alone = tokio::time::timeout(patience, on(all, "")).await;
-    assert_eq!(nice(still.0), 0, "the quiet tenant keeps its priority");
-    assert_eq!(processors(still.0), all, "and all processors");
+    assert_eq!(nice(still.0), Some(0), "the quiet tenant keeps its priority");
+    assert_eq!(processors(still.0), Some(all), "and all processors");
     for (cancel, work) in working {
         cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
         work.await.unwrap();
@@ -154,7 +154,7 @@ async fn whoever_takes_much_of_the_processor_gives_way() {
     // Only root may raise the priority again.
     let root = rustix::process::geteuid().is_root();
     let high = async {
-        while processors(idle.0) != all || (root && nice(idle.0) != 0) {
+        while processors(idle.0) != Some(all) || (root && nice(idle.0) != Some(0)) {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
@@ -184,7 +184,7 @@ async fn a_new_session_of_who_has_to_give_way_does_so_at_once() {
         assert!(client.batch_execute(endless).await.is_err());
     });
     let low = async {
-        while nice(busy) == 0 {
+        while nice(busy) != Some(19) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
@@ -195,7 +195,7 @@ async fn a_new_session_of_who_has_to_give_way_does_so_at_once() {
     for _ in 0..10 {
         let (pid, _client) = log_in().await;
         tokio::time::sleep(Duration::from_millis(300)).await;
-        at_once += u32::from(nice(pid) != 0);
+        at_once += u32::from(nice(pid) == Some(19));
     }
     cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
     work.await.unwrap();

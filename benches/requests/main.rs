@@ -1,7 +1,8 @@
 //! Requests a second over HTTP, as a share of what `pgbench` gets of the same Postgres.
 //!
 //! `cargo bench --bench requests` starts a server with a Postgres of its own and measures both in
-//! turn, so that a machine that is busy with something else slows both. Needs `wrk`. Arguments:
+//! turn, so that a machine that is busy with something else slows both; where a share is aimed at, the libraries alone
+//! as well ([`bare`]). Needs `wrk`. Arguments:
 //! `--rounds`, `--seconds` of each measurement, `--tenants`, `--clients`, `--only NAME`,
 //! `--server ARGUMENT` for the server's own, and `--cost` for what dear requests take.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
@@ -116,11 +117,11 @@ async fn measure(
     let tenants = &stage.tenants[..count];
     let (clients, seconds) = (arguments.clients, arguments.seconds);
     let token = stage.token().await;
-    // Connections are opened and statements prepared.
     let ask = |address, token: &str, seconds| {
         load::wrk(stage, address, work, tenants, token, clients, seconds)
     };
     let own = stage.client.address;
+    // Connections are opened and statements prepared.
     ask(own, &token, 2);
     let mut row = Row::default();
     for _ in 0..arguments.rounds {

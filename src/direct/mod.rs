@@ -166,6 +166,7 @@ impl Direct {
         let mut server = self.tenants.dial().await?;
         let options = self.tenants.session_options(&tenant.identity());
         server.write_all(&startup.message(&options)).await?;
+        // The own PostgreSQL says nothing before the session is there.
         let mut first = [0; 1024];
         let count = timeout(HASTE, server.read(&mut first)).await??;
         self.tenants.session_has_begun();
