@@ -142,7 +142,11 @@ async fn whoever_takes_much_of_the_processor_gives_way() {
     let little = "select count(*) from generate_series(1, 100000)";
     let beside = tokio::time::timeout(patience, on(all.div_ceil(2), little)).await;
     let alone = tokio::time::timeout(patience, on(all, "")).await;
-    assert_eq!(nice(still.0), Some(0), "the quiet tenant keeps its priority");
+    assert_eq!(
+        nice(still.0),
+        Some(0),
+        "the quiet tenant keeps its priority"
+    );
     assert_eq!(processors(still.0), Some(all), "and all processors");
     for (cancel, work) in working {
         cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
