@@ -1,22 +1,10 @@
 //! The door for PostgreSQL's own protocol: who comes in by it, and what guards them there.
 
-use tokio_postgres::{Client, Config, Error, NoTls};
+use tokio_postgres::{Config, Error, NoTls};
 
-use crate::harness::{Server, Tenant};
+use crate::harness::{Server, connect};
 
 const LISTEN: &str = "--direct-listen=127.0.0.1:0";
-
-async fn url(tenant: &Tenant) -> String {
-    let connection = tenant.admin.get("/api/tenant/connection").await;
-    let connection = connection.expect(200).json();
-    connection["url"].as_str().unwrap().to_owned()
-}
-
-async fn log_in(config: &Config) -> Result<Client, Error> {
-    let (client, connection) = config.connect(NoTls).await?;
-    tokio::spawn(connection);
-    Ok(client)
-}
 
 fn code<T>(outcome: Result<T, Error>) -> String {
     let error = outcome.err().expect("it was done");
@@ -40,8 +28,8 @@ async fn a_tenant_logs_in_as_its_own_role_with_the_servers_settings() {
     let refused = viewer.get("/api/tenant/connection").await;
     refused.problem(403, "permission-denied");
 
-    let url = url(&tenant).await;
-    let client = log_in(&url.parse().unwrap()).await.unwrap();
+    let url = tenant.connection_url().await;
+    let client = connect(&url.parse().unwrap()).await.unwrap();
     let row = client
         .query_one(
             "select session_user::text, current_user::text, current_setting('search_path'),
@@ -88,18 +76,18 @@ async fn nobody_else_comes_in() {
     let server = Server::start_with(&[LISTEN]).await;
     let (one, other) = (server.tenant("one").await, server.tenant("other").await);
     let (mine, theirs): (Config, Config) = (
-        url(&one).await.parse().unwrap(),
-        url(&other).await.parse().unwrap(),
+        one.connection_url().await.parse().unwrap(),
+        other.connection_url().await.parse().unwrap(),
     );
-    log_in(&mine).await.unwrap();
+    connect(&mine).await.unwrap();
     let password =
         |config: &Config| String::from_utf8(config.get_password().unwrap().to_vec()).unwrap();
 
     let mut wrong = mine.clone();
     wrong.password(password(&theirs));
-    assert_eq!(code(log_in(&wrong).await), "28P01");
+    assert_eq!(code(connect(&wrong).await), "28P01");
     wrong.password("");
-    assert!(log_in(&wrong).await.is_err());
+    assert!(connect(&wrong).await.is_err());
     for user in [
         "sandlot",
         "postgres",
@@ -110,16 +98,16 @@ async fn nobody_else_comes_in() {
     ] {
         let mut somebody = mine.clone();
         somebody.user(user).password(password(&mine));
-        assert!(log_in(&somebody).await.is_err(), "{user}");
+        assert!(connect(&somebody).await.is_err(), "{user}");
     }
     for database in ["sandlot", "postgres", "template1", "nosuch"] {
         let mut elsewhere = mine.clone();
         elsewhere.dbname(database);
-        assert_eq!(code(log_in(&elsewhere).await), "3D000", "{database}");
+        assert_eq!(code(connect(&elsewhere).await), "3D000", "{database}");
     }
     let mut encrypted = mine.clone();
     encrypted.ssl_mode(tokio_postgres::config::SslMode::Prefer);
-    log_in(&encrypted).await.unwrap();
+    connect(&encrypted).await.unwrap();
 
     // Replication and rubbish end the connection and nothing else.
     let startup = format!(
@@ -149,19 +137,19 @@ async fn nobody_else_comes_in() {
         let _ = raw.read_to_end(&mut rest).await;
         assert!(rest.is_empty() || rest[0] == b'E', "{rest:?}");
     }
-    log_in(&mine).await.unwrap();
+    connect(&mine).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_tenants_share_of_connections_and_its_quota_hold_here_too() {
     let server = Server::start_with(&[LISTEN]).await;
     let tenant = server.tenant("share").await;
-    let config: Config = url(&tenant).await.parse().unwrap();
+    let config: Config = tenant.connection_url().await.parse().unwrap();
     let mut open = Vec::new();
     for _ in 0..5 {
-        open.push(log_in(&config).await.unwrap());
+        open.push(connect(&config).await.unwrap());
     }
-    assert_eq!(code(log_in(&config).await), "53300");
+    assert_eq!(code(connect(&config).await), "53300");
     // The API has places of its own.
     tenant
         .admin
@@ -170,7 +158,7 @@ async fn a_tenants_share_of_connections_and_its_quota_hold_here_too() {
         .expect(200);
     drop(open.pop());
     let again = async {
-        while log_in(&config).await.is_err() {
+        while connect(&config).await.is_err() {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
@@ -188,9 +176,9 @@ async fn a_tenants_share_of_connections_and_its_quota_hold_here_too() {
     tokio::time::timeout(std::time::Duration::from_secs(20), put_out)
         .await
         .unwrap();
-    assert_eq!(code(log_in(&config).await), "53100");
+    assert_eq!(code(connect(&config).await), "53100");
     server.app.tenancy.measure(u64::MAX, true).await.unwrap();
-    log_in(&config).await.unwrap();
+    connect(&config).await.unwrap();
     tenant.admin.delete("/api/tenant").await.expect(200);
-    assert_eq!(code(log_in(&config).await), "28P01");
+    assert_eq!(code(connect(&config).await), "28P01");
 }

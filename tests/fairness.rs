@@ -13,7 +13,7 @@ use std::{
 
 use serde_json::json;
 
-use crate::harness::{Client, Server};
+use crate::harness::{Client, Server, connect};
 
 /// With a door for tenants' programs, a test's server takes its PostgreSQL for an own one.
 const OWN: &[&str] = &["--direct-listen=127.0.0.1:0"];
@@ -82,6 +82,26 @@ async fn fairness() {
     println!("The loud tenant was answered {rate:.1} times a second meanwhile.");
 }
 
+/// The process of a session.
+#[cfg(target_os = "linux")]
+async fn process(session: &tokio_postgres::Client) -> i32 {
+    let row = session.query_one("select pg_backend_pid()", &[]).await;
+    row.unwrap().get(0)
+}
+
+/// Keeps a session busy until it is cancelled or ended.
+#[cfg(target_os = "linux")]
+fn work_without_end(
+    session: tokio_postgres::Client,
+) -> (tokio_postgres::CancelToken, tokio::task::JoinHandle<()>) {
+    let cancel = session.cancel_token();
+    let work = tokio::spawn(async move {
+        let endless = "do $$ begin loop end loop; end $$";
+        assert!(session.batch_execute(endless).await.is_err());
+    });
+    (cancel, work)
+}
+
 /// The priority of a session's process; none if the session has ended.
 #[cfg(target_os = "linux")]
 fn nice(pid: i32) -> Option<i32> {
@@ -105,9 +125,7 @@ async fn whoever_takes_much_of_the_processor_gives_way() {
     let (greedy, modest) = (server.role(&loud).await, server.role(&quiet).await);
     let open = async |role: &str| {
         let client = server.connect_as(role).await;
-        let row = client.query_one("select pg_backend_pid()", &[]).await;
-        let pid: i32 = row.unwrap().get(0);
-        (pid, client)
+        (process(&client).await, client)
     };
     let (idle, still) = (open(&greedy).await, open(&modest).await);
     let mut working = Vec::new();
@@ -116,12 +134,7 @@ async fn whoever_takes_much_of_the_processor_gives_way() {
     for _ in 0..4 {
         let (pid, client) = open(&greedy).await;
         pids.push(pid);
-        let cancel = client.cancel_token();
-        let work = tokio::spawn(async move {
-            let endless = "do $$ begin loop end loop; end $$";
-            assert!(client.batch_execute(endless).await.is_err());
-        });
-        working.push((cancel, work));
+        working.push(work_without_end(client));
     }
     // Other tests run beside this one, so that it may take a while until these have taken much.
     let low = async || {
@@ -171,22 +184,13 @@ async fn whoever_takes_much_of_the_processor_gives_way() {
 async fn a_new_session_of_who_has_to_give_way_does_so_at_once() {
     let server = Server::start_with(OWN).await;
     let loud = server.tenant("greedy").await;
-    let url = loud.admin.get("/api/tenant/connection").await;
-    let url = url.expect(200).json()["url"].as_str().unwrap().to_owned();
+    let config = loud.connection_url().await.parse().unwrap();
     let log_in = async || {
-        let connected = tokio_postgres::connect(&url, tokio_postgres::NoTls).await;
-        let (client, connection) = connected.unwrap();
-        tokio::spawn(connection);
-        let row = client.query_one("select pg_backend_pid()", &[]).await;
-        let pid: i32 = row.unwrap().get(0);
-        (pid, client)
+        let client = connect(&config).await.unwrap();
+        (process(&client).await, client)
     };
     let (busy, client) = log_in().await;
-    let cancel = client.cancel_token();
-    let work = tokio::spawn(async move {
-        let endless = "do $$ begin loop end loop; end $$";
-        assert!(client.batch_execute(endless).await.is_err());
-    });
+    let (cancel, work) = work_without_end(client);
     let low = async {
         while nice(busy) != Some(19) {
             tokio::time::sleep(Duration::from_millis(50)).await;

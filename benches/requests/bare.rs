@@ -1,12 +1,11 @@
 //! The same rows by the same libraries and nothing else: what they leave of `pgbench`'s rate.
 //!
 //! No credentials, limits, rights or log, one schema, statements and columns that are written down here. What a server made
-//! of poem and tokio-postgres can reach on a machine is at most about this much.
+//! of poem and tokio-postgres can reach on a machine, asked by as many clients, is at most about this much.
 
 use std::{
     io::Write as _,
     net::SocketAddr,
-    num::NonZero,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -15,21 +14,23 @@ use std::{
     thread,
 };
 
+use clap::Parser as _;
 use poem::{
     EndpointExt as _, Response, Route, Server, get, handler,
     http::StatusCode,
     listener::{Acceptor as _, Listener as _, TcpListener},
     web::{Data, Json, Path},
 };
+use sandlot::config::Cli;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::{
     Client, NoTls, Row, Statement,
     types::{ToSql, Type},
 };
 
-use crate::stage::{Stage, Tenant};
+use crate::stage::Stage;
 
-/// As many as a tenant has clients here, so that none waits for another's.
+/// As many as there are clients, unless more are asked for: then several requests share one, sent behind each other.
 const CONNECTIONS: usize = 8;
 
 /// What has no type of its own in JSON is written by PostgreSQL.
@@ -59,17 +60,13 @@ struct Order {
     weight: i32,
 }
 
-/// Starts it on threads of its own, as many as the server takes; it is there as long as this process.
-pub fn start(stage: &Stage, tenant: &Tenant) -> SocketAddr {
-    let (database, schema) = (stage.database.clone(), tenant.schema.clone());
+/// Starts it for the first tenant's schema, on threads of its own, as many as the server takes; it is there as long as this process.
+pub fn start(stage: &Stage) -> SocketAddr {
+    let (database, schema) = (stage.database.clone(), stage.tenants[0].schema.clone());
     let (found, address) = mpsc::channel();
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(
-                thread::available_parallelism()
-                    .map_or(1, NonZero::get)
-                    .div_ceil(2),
-            )
+            .worker_threads(Cli::parse_from(["sandlot"]).settings.workers())
             .enable_all()
             .build();
         runtime.unwrap().block_on(async {

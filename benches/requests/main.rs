@@ -90,7 +90,7 @@ async fn main() {
         "| request | tenants | pgbench/s | Sandlot/s | share | goal | libraries alone | µs server | µs its Postgres | µs pgbench's Postgres |"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|");
-    let bare = bare::start(&stage, &stage.tenants[0]);
+    let bare = bare::start(&stage);
     let mut counts = vec![1];
     if arguments.tenants > 1 {
         counts.push(arguments.tenants);
@@ -136,7 +136,7 @@ async fn measure(
         row.ours.push(ours);
         row.theirs.push(theirs);
         if work.goal.is_some() && count == 1 {
-            row.bare.push(ask(bare, &token, seconds) / theirs);
+            row.bare.push(ask(bare, &token, seconds));
         }
         row.spent[0].push(each(a.server, b.server, ours));
         row.spent[1].push(each(a.postgres, b.postgres, ours));
@@ -146,15 +146,14 @@ async fn measure(
 }
 
 fn print(work: &Work, count: usize, row: Row) {
-    let shares = row
-        .ours
-        .iter()
-        .zip(&row.theirs)
-        .map(|(a, b)| a / b)
-        .collect();
+    let share = |rates: &[f64]| {
+        let shares = rates.iter().zip(&row.theirs).map(|(rate, of)| rate / of);
+        median(shares.collect())
+    };
+    let ours = share(&row.ours);
     let bare = match row.bare.as_slice() {
         [] => String::new(),
-        _ => format!("{:.2}", median(row.bare)),
+        rates => format!("{:.2}", share(rates)),
     };
     let [server, postgres, pgbench] = row.spent.map(median);
     println!(
@@ -162,7 +161,7 @@ fn print(work: &Work, count: usize, row: Row) {
         work.name,
         median(row.theirs),
         median(row.ours),
-        median(shares),
+        ours,
         work.goal.map_or(String::new(), |goal| goal.to_string()),
     );
 }

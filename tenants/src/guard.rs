@@ -194,13 +194,13 @@ impl Post {
     /// Passes the time until the next look; new sessions of who has to give way do so meanwhile.
     async fn wait(&self, tenants: &Tenants) -> Result<(), Error> {
         let until = Instant::now() + EVERY;
-        let greedy = (self.priorities.as_ref()).map_or(Vec::new(), Priorities::greedy);
-        while let Some(priorities) = &self.priorities
-            && !greedy.is_empty()
-            && Instant::now() < until
-        {
-            let begun = tenants.0.door.begun.notified();
-            if timeout_at(until.into(), begun).await.is_ok() {
+        if let Some(priorities) = &self.priorities {
+            let greedy = priorities.greedy();
+            while !greedy.is_empty() && Instant::now() < until {
+                let begun = tenants.0.door.begun.notified();
+                if timeout_at(until.into(), begun).await.is_err() {
+                    break;
+                }
                 self.lease.execute(&self.afresh, &[]).await?;
                 let rows = self.lease.query(&self.sessions, &[&greedy]).await?;
                 let pids: Vec<i32> = rows.iter().map(|row| row.get(0)).collect();

@@ -226,6 +226,13 @@ impl Server {
 }
 
 impl Tenant {
+    /// Where its own programs log in, by the door for PostgreSQL's protocol.
+    pub async fn connection_url(&self) -> String {
+        let connection = self.admin.get("/api/tenant/connection").await;
+        let connection = connection.expect(200).json();
+        connection["url"].as_str().unwrap().to_owned()
+    }
+
     /// Adds a user with a role, and signs them in.
     pub async fn user(&self, email: &str, role: &str) -> Client {
         let credentials = serde_json::json!({"email": email, "password": PASSWORD});
@@ -292,7 +299,11 @@ async fn superuser(database: &str) -> tokio_postgres::Client {
     connect(&config).await.unwrap()
 }
 
-async fn connect(
+/// A raw connection.
+///
+/// # Errors
+/// When the server refuses it or is out of reach.
+pub async fn connect(
     config: &tokio_postgres::Config,
 ) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
     let (client, connection) = config.connect(tokio_postgres::NoTls).await?;
