@@ -260,7 +260,7 @@ pub struct Settings {
     #[arg(long, env = "SANDLOT_CONNECTIONS", default_value_t = 80, value_parser = clap::value_parser!(u32).range(4..=5000), value_name = "N", global = true)]
     pub connections: u32,
 
-    /// Connections that one tenant may hold
+    /// Connections that one tenant may hold; twice as many while no other one has any
     #[arg(long, env = "SANDLOT_CONNECTIONS_PER_TENANT", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100), value_name = "N", global = true)]
     pub connections_per_tenant: u32,
 

@@ -36,6 +36,7 @@ mod reports;
 mod reset;
 mod rubbish;
 mod scale_out;
+mod sharing;
 mod slow;
 mod slugs;
 mod soak;

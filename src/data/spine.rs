@@ -15,7 +15,7 @@ use super::visit::Visit;
 use crate::problem::{Kind, Problem};
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tenants::{Identity, Lease, Tenants};
 
 /// What answering needs besides the request: one for the whole server.
@@ -128,8 +128,24 @@ impl Spine {
             let until = visit.until;
             // Where nothing may write, a transaction sees to it.
             let own = ask.rules.no_writes.is_some() && !visit.is_held();
+            let statements = sql::statements(&plan, &ask.identity.schema);
+            let Some(statement) = statements.first() else {
+                return Ok(Answer::default());
+            };
+            if !own
+                && !plan.runs_tenants_code()
+                && let Some(lane) = visit.lane(&statement.text).await?
+            {
+                let read = self.read(ask, &plan, statement, lane.lease(), false);
+                if let Some(answer) = lane.run(read).await {
+                    return Ok(answer);
+                }
+            }
             let lease = visit.lease().await?;
-            let read = until.keep(lease, self.read(ask, &plan, lease, own)).await?;
+            let began = Instant::now();
+            let read = self.read(ask, &plan, statement, lease, own);
+            let read = until.keep(lease, read).await?;
+            lease.rate(&statement.text, began.elapsed());
             match read {
                 Ok(answer) => {
                     visit.end(plan.runs_tenants_code());
@@ -237,13 +253,10 @@ impl Spine {
         &self,
         ask: Ask<'_>,
         plan: &Plan,
+        statement: &sql::Statement,
         lease: &Lease,
         own: bool,
     ) -> Result<Answer, Failure> {
-        let statements = sql::statements(plan, &ask.identity.schema);
-        let Some(statement) = statements.first() else {
-            return Ok(Answer::default());
-        };
         let Step::Read(read) = &plan.step else {
             let outcome = run::read(lease, statement, ask.format, &[], own).await?;
             return Ok(Answer {

@@ -9,7 +9,7 @@ use super::sql::quote;
 use crate::problem::{Kind, Problem};
 use std::sync::Arc;
 use std::time::Duration;
-use tenants::{Access, Error, Identity, Lease};
+use tenants::{Access, Error, Identity, Lane, Lease, Reader};
 use tokio::time::Instant;
 
 /// How often a request is planned again because the schema moved under it. Once is enough unless
@@ -80,6 +80,20 @@ impl<'a> Visit<'a> {
             }
         };
         Ok(self.lease.insert(lease))
+    }
+
+    /// A part in a connection that others read from, if `text` may have that and no lease was taken.
+    pub(super) async fn lane<'t>(&mut self, text: &'t str) -> Result<Option<Lane<'t>>, Problem> {
+        if self.lease.is_some() {
+            return Ok(None);
+        }
+        match self.spine.tenants().read(self.identity, text).await? {
+            Reader::Together(lane) => Ok(Some(lane)),
+            Reader::Alone(lease) => {
+                self.lease = Some(lease);
+                Ok(None)
+            }
+        }
     }
 
     /// Looks at the schema; whether it is not what it was taken for.

@@ -9,6 +9,7 @@ use crate::{
     changes::Changes,
     connect::{Door, Identity},
     error::Error,
+    lane::{Lanes, Reader},
     lease::{Access, Lease},
     pool::{Pool, Share, Stats},
     settings::Settings,
@@ -23,6 +24,7 @@ pub(crate) struct Inner {
     platform_role: String,
     pub(crate) door: Door,
     tenant_pool: Pool,
+    lanes: Lanes,
     platform_pool: Pool,
     /// For what must not wait behind a clone: ending backends, and asking whether the server is there.
     pub(crate) watch_pool: Pool,
@@ -58,25 +60,32 @@ impl Tenants {
             settings.credentials.clone(),
             limits.clone(),
         );
-        let share = |cap, each, reserve| Share {
+        let share = |cap, each, alone, reserve| Share {
             cap,
             each,
+            alone,
+            alone_after: limits.alone_after,
             reserve,
             idle: limits.idle,
             wait: limits.wait,
             queue: limits.queue,
         };
-        let watch_pool = Pool::new(door.clone(), share(WATCHERS, WATCHERS, 0), None);
+        let watch_pool = Pool::new(door.clone(), share(WATCHERS, WATCHERS, WATCHERS, 0), None);
         let platform_pool = Pool::new(
             door.clone(),
-            share(limits.platform, limits.platform, 0),
+            share(limits.platform, limits.platform, limits.platform, 0),
             None,
         );
         // A quarter of the places is for tenants that have none, so that busy ones can't take all.
         let cap = limits.connections.max(1);
         let tenant_pool = Pool::new(
             door.clone(),
-            share(cap, limits.per_tenant.clamp(1, cap), cap / 4),
+            share(
+                cap,
+                limits.per_tenant.clamp(1, cap),
+                limits.when_alone().clamp(1, cap),
+                cap / 4,
+            ),
             Some(watch_pool.clone()),
         );
         let healing = Mutex::new(());
@@ -85,6 +94,7 @@ impl Tenants {
             platform_role,
             door,
             tenant_pool,
+            lanes: Lanes::default(),
             platform_pool,
             watch_pool,
             healing,
@@ -129,6 +139,23 @@ impl Tenants {
             }
             outcome => outcome,
         }
+    }
+
+    /// The same for one read by the statement `text`, which runs no tenant's code: together with others where it is known to be quick.
+    ///
+    /// # Errors
+    /// As [`Tenants::lease`].
+    pub async fn read<'a>(&self, identity: &Identity, text: &'a str) -> Result<Reader<'a>, Error> {
+        let wanted = self.stats().waiting > 0;
+        if let Some(lane) = self.0.lanes.join(identity, text, wanted) {
+            return Ok(Reader::Together(lane));
+        }
+        let lease = self.lease(identity, Access::Write).await?;
+        Ok(if lease.is_quick(text) {
+            Reader::Together(self.0.lanes.share(lease, text))
+        } else {
+            Reader::Alone(lease)
+        })
     }
 
     /// Who reads the template: a role that may read `public`, its `users` left out, and nothing else.

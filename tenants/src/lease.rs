@@ -44,6 +44,8 @@ pub struct Lease {
     /// Whether [`Lease::begin`] was called and neither [`Lease::commit`] nor [`Lease::rollback`] has succeeded since.
     in_transaction: AtomicBool,
     conduct: AtomicU8,
+    /// Whether the connection goes back without being looked over.
+    as_it_is: bool,
 }
 
 /// Nothing is going on.
@@ -65,12 +67,36 @@ impl Lease {
             access,
             in_transaction: AtomicBool::new(false),
             conduct: AtomicU8::new(QUIET),
+            as_it_is: false,
         }
     }
 
     /// Process id of the backend.
     pub fn pid(&self) -> i32 {
         self.link.pid
+    }
+
+    pub(crate) fn identity(&self) -> &Arc<Identity> {
+        &self.identity
+    }
+
+    pub(crate) fn is_good(&self) -> bool {
+        self.link.is_good()
+    }
+
+    /// Whether others may wait behind `text`.
+    pub(crate) fn is_quick(&self, text: &str) -> bool {
+        self.link.statements.is_quick(text)
+    }
+
+    /// Takes note of how long the prepared `text` took; see [`Lane`](crate::Lane).
+    pub fn rate(&self, text: &str, took: Duration) {
+        self.link.statements.rate(text, took);
+    }
+
+    /// Has the connection ended when it is given back: an answer is still under way.
+    pub(crate) fn cut_short(&self) {
+        self.conduct.store(WORKING, Ordering::Relaxed);
     }
 
     /// Whether the connection ended because the server sent more in one message than is read.
@@ -171,12 +197,12 @@ impl Lease {
     /// For work of the server's own making. If a transaction is still open or work was cut short,
     /// this is the same as dropping the lease.
     pub fn finish(mut self) {
-        if *self.conduct.get_mut() == QUIET
-            && !*self.in_transaction.get_mut()
-            && let Some(place) = self.place.take()
-        {
-            place.shelve(self.link.clone());
-        }
+        self.keep_as_it_is();
+    }
+
+    /// Has the connection given back as it is when the lease is dropped.
+    pub(crate) fn keep_as_it_is(&mut self) {
+        self.as_it_is = true;
     }
 
     /// Gives the connection back after SQL that a tenant wrote: it is looked over first, without keeping the caller waiting.
@@ -231,6 +257,10 @@ impl Drop for Lease {
             return;
         }
         let conduct = *self.conduct.get_mut();
+        if self.as_it_is && conduct == QUIET && !*self.in_transaction.get_mut() {
+            place.shelve(link);
+            return;
+        }
         // Without a runtime there is nobody to look after it; the process is ending.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;

@@ -36,6 +36,9 @@ pub(crate) struct Share {
     pub(crate) cap: usize,
     /// Places of one identity.
     pub(crate) each: usize,
+    /// Places of one that is alone, and how long it has to have been.
+    pub(crate) alone: usize,
+    pub(crate) alone_after: Duration,
     /// Places kept for identities that have none yet.
     pub(crate) reserve: usize,
     pub(crate) idle: Duration,
@@ -78,6 +81,8 @@ struct State {
     idle: usize,
     busy: usize,
     waiting: usize,
+    /// Who had a place last, and since when nobody else had one.
+    last: Option<(Arc<Identity>, Instant)>,
     tickets: u64,
     closed: bool,
 }
@@ -129,6 +134,8 @@ impl Pool {
                 // The role's own limit, most likely: another server has its share of the tenant's connections. One of
                 // ours may come back sooner than one of theirs ends, so the place goes back into the queue.
                 Err(Error::Busy) if Instant::now() + pause < until => {
+                    // Nor is this a moment for more than its share.
+                    self.0.state.lock().last = None;
                     sleep(pause).await;
                     pause = (pause * 2).min(CROWDED.1);
                     drop(place);
@@ -190,7 +197,8 @@ impl Pool {
                 .filter(|waiter| !waiter.seat.is_closed())
                 .count();
             let taken = shelf.busy;
-            if ahead == 0 && state.admits(taken, &self.0.share) {
+            let admitted = state.admits(identity, taken, &self.0.share);
+            if ahead == 0 && admitted {
                 return Ok(self.take(&mut state, identity));
             }
             if ahead >= self.0.share.queue {
@@ -209,6 +217,10 @@ impl Pool {
                 .or_default()
                 .waiting
                 .push_back(waiter);
+            if admitted {
+                // It has come to be alone while others of its own wait.
+                self.serve(&mut state);
+            }
             turn
         };
         match timeout(self.0.share.wait, turn).await {
@@ -220,6 +232,7 @@ impl Pool {
 
     /// Takes a place that `admits` has granted, with the identity's freshest idle connection if it has one.
     fn take(&self, state: &mut State, identity: &Arc<Identity>) -> Seat {
+        state.note(identity);
         let shelf = state.shelves.entry(identity.clone()).or_default();
         shelf.busy += 1;
         state.busy += 1;
@@ -301,20 +314,40 @@ impl Drop for Place {
 }
 
 impl State {
-    /// Whether an identity that has `taken` places may have one more.
-    fn admits(&self, taken: usize, share: &Share) -> bool {
+    /// Whether `identity`, which has `taken` places, may have one more.
+    fn admits(&self, identity: &Identity, taken: usize, share: &Share) -> bool {
         let limit = if taken == 0 {
             share.cap
         } else {
             share.cap - share.reserve
         };
-        taken < share.each && self.busy < limit
+        let each = if taken < share.each || !self.is_alone(identity, taken, share) {
+            share.each
+        } else {
+            share.alone
+        };
+        taken < each && self.busy < limit
+    }
+
+    /// Whether all places that are taken are `identity`'s, and have been for long enough.
+    fn is_alone(&self, identity: &Identity, taken: usize, share: &Share) -> bool {
+        let last = self.last.as_ref();
+        self.busy == taken
+            && last.is_some_and(|(last, since)| {
+                **last == *identity && since.elapsed() >= share.alone_after
+            })
+    }
+
+    fn note(&mut self, identity: &Arc<Identity>) {
+        if self.last.as_ref().is_none_or(|(last, _)| last != identity) {
+            self.last = Some((identity.clone(), Instant::now()));
+        }
     }
 
     fn next(&self, share: &Share) -> Option<Arc<Identity>> {
         self.shelves
             .iter()
-            .filter(|(_, shelf)| self.admits(shelf.busy, share))
+            .filter(|(identity, shelf)| self.admits(identity, shelf.busy, share))
             .filter_map(|(identity, shelf)| {
                 Some((shelf.busy, shelf.waiting.front()?.ticket, identity))
             })

@@ -31,8 +31,10 @@ pub enum Credentials {
 pub struct Limits {
     /// Connections of all tenants together; below the server's `max_connections` by [`Limits::platform`] and a few to spare.
     pub connections: usize,
-    /// Connections of one tenant.
+    /// Connections of one tenant; twice as many while no other one has any.
     pub per_tenant: usize,
+    /// How long no other tenant may have had a connection for that.
+    pub alone_after: Duration,
     /// Connections of one tenant's own programs, besides; 0 where there is no door for them.
     pub direct: usize,
     /// Connections of the platform itself to this database.
@@ -58,6 +60,7 @@ impl Default for Limits {
         Self {
             connections: 64,
             per_tenant: 4,
+            alone_after: Duration::from_secs(5),
             direct: 0,
             platform: 8,
             idle: Duration::from_secs(60),
@@ -72,10 +75,15 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// `connection limit` of a tenant's role: the pool's share, that of its own programs, and room for backends that
-    /// are being ended.
+    /// Connections of a tenant while no other one has any.
+    pub(crate) fn when_alone(&self) -> usize {
+        self.per_tenant * 2
+    }
+
+    /// `connection limit` of a tenant's role: the most that the pool gives it, the share of its own programs, and room for
+    /// backends that are being ended.
     pub(crate) fn role_connections(&self) -> usize {
-        self.per_tenant + self.direct + 2
+        self.when_alone() + self.direct + 2
     }
 }
 

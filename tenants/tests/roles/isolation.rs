@@ -252,7 +252,8 @@ async fn connections_cannot_be_hoarded() {
         assert!(held.len() < 50, "no limit");
     };
     assert_eq!(refused.code(), Some(&SqlState::TOO_MANY_CONNECTIONS));
-    assert_eq!(held.len(), cluster.tenants.settings().limits.per_tenant + 2);
+    let limits = &cluster.tenants.settings().limits;
+    assert_eq!(held.len(), 2 * limits.per_tenant + 2);
 }
 
 #[tokio::test]

@@ -9,3 +9,4 @@ mod given;
 mod isolation;
 mod ledger;
 mod life;
+mod sharing;
