@@ -80,3 +80,23 @@ async fn a_locked_table_holds_up_no_other() {
         read.expect("an answer after the lock").unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_views_function_does_to_its_session_stays_there() {
+    let server = Server::start().await;
+    let tenant = server.tenant("skewed").await;
+    let sql = "
+        create function skew() returns int language plpgsql as
+            $$ begin perform set_config('TimeZone', 'Asia/Tokyo', false); return 1; end $$;
+        create view skewed as select 1 as id, skew() as skew;";
+    server.as_tenant(&tenant, sql).await;
+    warm_up(&tenant.admin, "/api/v1/skewed").await;
+    let zone = json!({"query": "select current_setting('TimeZone') as zone"});
+    let zones = join_all((0..OFTEN).map(async |_| {
+        let answer = tenant.admin.post("/api/v1/sql", &zone).await.expect(200);
+        answer.text()
+    }));
+    for answer in zones.await {
+        assert!(answer.contains("UTC"), "{answer}");
+    }
+}

@@ -10,7 +10,12 @@ const KEPT: usize = 100;
 
 /// How long a statement takes, asked alone, that others may wait behind. More, and a connection of its own, which another processor
 /// may serve, is the better way.
-const QUICK: Duration = Duration::from_micros(300);
+const QUICK: Duration = Duration::from_micros(if cfg!(debug_assertions) {
+    // What is slow then is this program.
+    3000
+} else {
+    300
+});
 
 /// From here on one run is enough to count as slow.
 const SLOW: Duration = Duration::from_millis(10);

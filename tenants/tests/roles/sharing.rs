@@ -75,7 +75,7 @@ async fn quick_reads_of_one_tenant_share_a_connection() {
     assert_eq!((a, b), (Some(1), Some(1)));
     let pid = one.lease().pid();
     drop((one, two, bobs));
-    quiet(&cluster).await;
+    assert_eq!(cluster.tenants.stats().in_use, 0, "without a look at it");
     let again = together(&cluster, &ann, QUICK).await;
     assert_eq!(again.lease().pid(), pid, "it went back as it was");
 }
@@ -142,7 +142,9 @@ async fn a_read_whose_caller_goes_away_leaves_the_others_their_answers() {
     let answer = timeout(PATIENCE, behind.lease().query_one(QUICK, &[])).await;
     answer.expect("an answer").expect("a row");
     assert_eq!(run(&behind, QUICK).await, Some(1));
-    drop(behind);
+    let next = together(&cluster, &ann, QUICK).await;
+    assert_ne!(next.lease().pid(), pid, "it takes no more");
+    drop((behind, next));
     gone(&cluster, pid).await;
     quiet(&cluster).await;
 }
@@ -226,7 +228,9 @@ async fn who_is_alone_may_have_twice_as_many() {
     held.pop().unwrap().finish();
     assert!(another(&cluster, &ann).await.is_none(), "two are its share");
     held.pop().unwrap().finish();
-    another(&cluster, &ann).await.expect("one of two").finish();
+    held.push(another(&cluster, &ann).await.expect("one of two"));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(another(&cluster, &ann).await.is_none(), "bob is at work");
     bobs.finish();
 }
 
