@@ -86,8 +86,11 @@ async fn what_a_views_function_does_to_its_session_stays_there() {
     let server = Server::start().await;
     let tenant = server.tenant("skewed").await;
     let sql = "
-        create function skew() returns int language plpgsql as
-            $$ begin perform set_config('TimeZone', 'Asia/Tokyo', false); return 1; end $$;
+        create sequence calls;
+        create function skew() returns int language plpgsql as $$ begin
+            if nextval('calls') > 30 then perform set_config('TimeZone', 'Asia/Tokyo', false); end if;
+            return 1;
+        end $$;
         create view skewed as select 1 as id, skew() as skew;";
     server.as_tenant(&tenant, sql).await;
     warm_up(&tenant.admin, "/api/v1/skewed").await;

@@ -25,6 +25,14 @@ async fn together<'a>(cluster: &Cluster, identity: &Identity, text: &'a str) -> 
     panic!("it was quick and has a connection of its own");
 }
 
+/// A connection of its own, for `text` is not known to be quick.
+async fn alone(cluster: &Cluster, identity: &Identity, text: &str) -> Lease {
+    match cluster.tenants.read(identity, text).await.unwrap() {
+        Reader::Alone(lease) => lease,
+        Reader::Together(_) => panic!("{text:?} was never quick"),
+    }
+}
+
 async fn run(lane: &Lane<'_>, text: &str) -> Option<u64> {
     lane.run(async {
         let prepared = lane.lease().prepare_cached(text).await?;
@@ -59,16 +67,12 @@ async fn quiet(cluster: &Cluster) {
 async fn quick_reads_of_one_tenant_share_a_connection() {
     let cluster = Cluster::new().await;
     let (ann, bob) = (cluster.tenant("ann").await, cluster.tenant("bob").await);
-    let first = cluster.tenants.read(&ann, QUICK).await.unwrap();
-    assert!(matches!(first, Reader::Alone(_)), "nobody knows yet");
-    drop(first);
+    alone(&cluster, &ann, QUICK).await.finish();
     let one = together(&cluster, &ann, QUICK).await;
     let two = together(&cluster, &ann, QUICK).await;
     assert_eq!(one.lease().pid(), two.lease().pid());
     assert_eq!(cluster.tenants.stats().in_use, 1);
-    let other = cluster.tenants.read(&ann, "select 2").await.unwrap();
-    assert!(matches!(other, Reader::Alone(_)), "another statement");
-    drop(other);
+    alone(&cluster, &ann, "select 2").await.finish();
     let bobs = together(&cluster, &bob, QUICK).await;
     assert_ne!(one.lease().pid(), bobs.lease().pid(), "another tenant");
     let (a, b) = tokio::join!(run(&one, QUICK), run(&two, QUICK));
@@ -167,8 +171,7 @@ async fn a_failure_is_for_who_failed_alone() {
     let again = lease(&cluster, &ann).await;
     assert_eq!(again.pid(), pid, "nothing was under way any more");
     again.finish();
-    let alone = cluster.tenants.read(&ann, wrong).await.unwrap();
-    assert!(matches!(alone, Reader::Alone(_)), "and not again together");
+    alone(&cluster, &ann, wrong).await.finish();
 }
 
 #[tokio::test]
