@@ -99,7 +99,7 @@ pub async fn run(
 ) -> Result<Done, Problem> {
     let mut lease = tenants.lease(identity, how.access).await?;
     let limit = tenants.settings().limits.statement;
-    let Some((watch, client)) = lease.alone() else {
+    let Some((watch, client)) = lease.alone().await else {
         return Err(Problem::new(Kind::InternalError).because("the connection is shared"));
     };
     let mut shift = 0;

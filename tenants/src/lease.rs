@@ -181,8 +181,12 @@ impl Lease {
 
     /// The client by itself, for portals, which borrow it; and the watch to run that work under.
     ///
-    /// A transaction that is dropped before its end is rolled back. None while somebody else holds the connection.
-    pub fn alone(&mut self) -> Option<(Watch<'_>, &mut Client)> {
+    /// A transaction that is dropped before its end is rolled back. None if somebody else holds the connection.
+    pub async fn alone(&mut self) -> Option<(Watch<'_>, &mut Client)> {
+        // Whoever had the connection before may be letting go of it this instant, on another thread.
+        while Arc::strong_count(&self.link) > 1 {
+            tokio::task::yield_now().await;
+        }
         let watch = Watch {
             conduct: &self.conduct,
             target: watchdog::Target::of(&self.link, &self.identity),
