@@ -66,6 +66,7 @@ impl Auth {
             visit.note_tenant(tenant.id);
         }
         let query = request.original_uri().query().unwrap_or_default();
+        // API tokens ask for much more than a JWT, whose path carries no room for that.
         let text = match in_address(query) {
             None => bearer(headers)?,
             Some(_) if !self.query_tokens => return Err(Kind::QueryTokenDisabled.into()),
@@ -78,7 +79,7 @@ impl Auth {
             }
             Some(token) => {
                 let way = if framed { Way::Frame } else { Way::Address };
-                return self.token_caller(request, token, way, tenant).await;
+                return Box::pin(self.token_caller(request, token, way, tenant)).await;
             }
         };
         if self.demo().token().is_some_and(|token| token.is(text)) {
@@ -88,7 +89,7 @@ impl Auth {
             };
         }
         if text.starts_with(PREFIX) {
-            return self.token_caller(request, text, Way::Header, tenant).await;
+            return Box::pin(self.token_caller(request, text, Way::Header, tenant)).await;
         }
         let claims = self.keys.read(text, Use::Access)?;
         visit.admit(claims.sub.clone().into(), None).await?;

@@ -14,6 +14,7 @@ use super::sql;
 use super::visit::Visit;
 use crate::problem::{Kind, Problem};
 use std::borrow::Cow;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tenants::{Identity, Lease, Tenants};
@@ -136,15 +137,18 @@ impl Spine {
                 && !plan.runs_tenants_code()
                 && let Some(lane) = visit.lane(&statement.text).await?
             {
-                let read = self.read(ask, &plan, statement, lane.lease(), false);
+                let read = pin!(self.read(ask, &plan, statement, lane.lease(), false));
                 if let Some(answer) = lane.run(read).await {
                     return Ok(answer);
                 }
             }
             let lease = visit.lease().await?;
             let began = Instant::now();
-            let read = self.read(ask, &plan, statement, lease, own);
-            let read = until.keep(lease, read).await?;
+            let read = {
+                // Pinned here, or each layer that waits for it would move it.
+                let read = pin!(self.read(ask, &plan, statement, lease, own));
+                until.keep(lease, read).await?
+            };
             lease.rate(&statement.text, began.elapsed());
             match read {
                 Ok(answer) => {
@@ -179,9 +183,10 @@ impl Spine {
             let writes: Vec<Write> = plans.iter().map(|plan| spell(plan, identity)).collect();
             let until = visit.until;
             let lease = visit.lease().await.map_err(whole)?;
-            let written = until
-                .keep(lease, run::write(lease, &writes, keep, late))
-                .await;
+            let written = {
+                let written = pin!(run::write(lease, &writes, keep, late));
+                until.keep(lease, written).await
+            };
             match written.map_err(|error| whole(error.into()))? {
                 Ok(outcomes) => {
                     visit.end(plans.iter().any(Plan::runs_tenants_code));
@@ -383,7 +388,7 @@ pub(super) async fn fail(failure: Failure, mut visit: Visit<'_>, plan: &Plan) ->
         }
         explain(failure, schema, rules, plan, lease).await
     };
-    match until.keep(lease, explained).await {
+    match until.keep(lease, Box::pin(explained)).await {
         Ok(problem) => {
             // Rows that nobody reads any more are still under way.
             visit.end(dropped || plan.runs_tenants_code());

@@ -101,7 +101,8 @@ impl<'a> Visit<'a> {
         let until = self.until;
         let (catalogs, schema) = (self.spine.catalogs(), &self.identity.schema);
         let lease = self.lease().await?;
-        let look = catalogs.look(schema, lease);
+        // Boxed, since it is large, and each request would carry room for it.
+        let look = Box::pin(catalogs.look(schema, lease));
         let newer = lease.run(until.left(), look).await?;
         self.looked = true;
         let changed = !Arc::ptr_eq(&newer, &self.catalog);

@@ -46,11 +46,9 @@ impl Directory {
         if let Some(known) = self.by_key.get(key).await {
             return Ok(Some(known));
         }
-        let found = tenant::Entity::find()
-            .filter(tenant::Column::ApiKey.eq(key))
-            .one(&self.db)
-            .await?
-            .map(Arc::new);
+        let asked = tenant::Entity::find().filter(tenant::Column::ApiKey.eq(key));
+        // Boxed: it is large, and each request would carry room for it.
+        let found = Box::pin(asked.one(&self.db)).await?.map(Arc::new);
         if let Some(tenant) = &found {
             self.by_key.insert(key.to_owned(), Arc::clone(tenant)).await;
         }

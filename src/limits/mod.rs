@@ -245,7 +245,7 @@ impl Limits {
         let window = self.quotas.window;
         let count = match &self.store {
             Store::Memory(memory) => memory.draw(&key, quota, cost, window),
-            Store::Redis(redis) => redis.draw(&key, quota, cost, window).await?,
+            Store::Redis(redis) => Box::pin(redis.draw(&key, quota, cost, window)).await?,
         };
         Ok(Some(Drawn {
             key,

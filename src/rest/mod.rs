@@ -102,7 +102,8 @@ pub async fn handle(
             replay,
             render: &render,
         };
-        let reply = spine.write_once(identity, rules, requests, once).await;
+        // Boxed: it is large, and each request would carry room for it.
+        let reply = Box::pin(spine.write_once(identity, rules, requests, once)).await;
         return Ok(reply.map_err(|fault| fault.problem)?.into());
     }
     let ask = Ask {

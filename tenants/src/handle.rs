@@ -123,19 +123,22 @@ impl Tenants {
         }
         let identity = Arc::new(identity.clone());
         match self.0.tenant_pool.lease(&identity, access).await {
-            Err(Error::Refused { .. }) => {
-                // One at a time: whoever comes second finds the role healed.
-                let _turn = self.0.healing.lock().await;
-                match self.0.tenant_pool.lease(&identity, access).await {
-                    Err(Error::Refused { role, source }) => {
-                        tracing::info!(role, %source, "login refused, healing the role");
-                        if self.heal(&role).await.is_err() {
-                            return Err(Error::Refused { role, source });
-                        }
-                        self.0.tenant_pool.lease(&identity, access).await
-                    }
-                    outcome => outcome,
+            // Boxed: see `Pool::lease`.
+            Err(Error::Refused { .. }) => Box::pin(self.lease_healed(&identity, access)).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn lease_healed(&self, identity: &Arc<Identity>, access: Access) -> Result<Lease, Error> {
+        // One at a time: whoever comes second finds the role healed.
+        let _turn = self.0.healing.lock().await;
+        match self.0.tenant_pool.lease(identity, access).await {
+            Err(Error::Refused { role, source }) => {
+                tracing::info!(role, %source, "login refused, healing the role");
+                if self.heal(&role).await.is_err() {
+                    return Err(Error::Refused { role, source });
                 }
+                self.0.tenant_pool.lease(identity, access).await
             }
             outcome => outcome,
         }

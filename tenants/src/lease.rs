@@ -112,7 +112,8 @@ impl Lease {
         if let Some(statement) = self.link.statements.get(sql) {
             return Ok(statement);
         }
-        let statement = self.link.client.prepare(sql).await?;
+        // Boxed: its state is large, and whoever finds the statement would carry room for it.
+        let statement = Box::pin(self.link.client.prepare(sql)).await?;
         self.link.statements.put(sql, statement.clone());
         Ok(statement)
     }

@@ -128,7 +128,8 @@ impl Pool {
             let (place, warm) = self.seat(identity).await?;
             let opened = match warm {
                 Some(link) => Ok(link),
-                None => self.0.door.open(identity).await.map(Arc::new),
+                // Boxed, since the state of a login is large, and each request would carry room for it.
+                None => Box::pin(self.0.door.open(identity)).await.map(Arc::new),
             };
             match opened {
                 // The role's own limit, most likely: another server has its share of the tenant's connections. One of
