@@ -149,9 +149,9 @@ impl Spine {
                 let read = pin!(self.read(ask, &plan, statement, lease, own));
                 until.keep(lease, read).await?
             };
-            lease.rate(&statement.text, began.elapsed());
             match read {
                 Ok(answer) => {
+                    lease.rate(&statement.text, began.elapsed());
                     visit.end(plan.runs_tenants_code());
                     return Ok(answer);
                 }

@@ -142,7 +142,7 @@ impl Shared {
 }
 
 impl Lane<'_> {
-    /// The connection. What runs on it must not begin a transaction.
+    /// The connection, for one statement that leaves no trace in its session: no transaction, no code of the tenant's.
     pub fn lease(&self) -> &Lease {
         &self.common.lease
     }

@@ -18,7 +18,7 @@ async fn write(cluster: &Cluster, identity: &Identity) -> Lease {
 }
 
 /// Returns once `pid` is no backend any more.
-async fn gone(cluster: &Cluster, pid: i32) {
+pub async fn gone(cluster: &Cluster, pid: i32) {
     let client = cluster.superuser().await;
     let there = "select count(*) from pg_stat_activity where pid = $1";
     let wait = async {
@@ -36,7 +36,7 @@ async fn gone(cluster: &Cluster, pid: i32) {
 }
 
 /// Returns once no place of the pool is taken.
-async fn quiet(cluster: &Cluster) {
+pub async fn quiet(cluster: &Cluster) {
     let wait = async {
         while cluster.tenants.stats().in_use > 0 {
             tokio::task::yield_now().await;

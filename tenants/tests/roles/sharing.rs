@@ -1,8 +1,11 @@
 //! Reads that share a connection, and who has how many.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use crate::harness::Cluster;
+use crate::{
+    connections::{gone, quiet},
+    harness::Cluster,
+};
 use tenants::{Access, Identity, Lane, Lease, Reader};
 use tokio::time::timeout;
 
@@ -50,17 +53,6 @@ async fn lease(cluster: &Cluster, identity: &Identity) -> Lease {
 async fn another(cluster: &Cluster, identity: &Identity) -> Option<Lease> {
     let soon = Duration::from_millis(100);
     timeout(soon, lease(cluster, identity)).await.ok()
-}
-
-/// Returns once no place is taken.
-async fn quiet(cluster: &Cluster) {
-    let wait = async {
-        while cluster.tenants.stats().in_use > 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    let wait = timeout(PATIENCE, wait).await;
-    wait.expect("every connection comes back");
 }
 
 #[tokio::test]
@@ -235,22 +227,4 @@ async fn who_is_alone_may_have_twice_as_many() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(another(&cluster, &ann).await.is_none(), "bob is at work");
     bobs.finish();
-}
-
-/// Returns once `pid` is no backend any more.
-async fn gone(cluster: &Cluster, pid: i32) {
-    let client = Arc::new(cluster.superuser().await);
-    let there = "select count(*) from pg_stat_activity where pid = $1";
-    let wait = async {
-        while client
-            .query_one(there, &[&pid])
-            .await
-            .unwrap()
-            .get::<_, i64>(0)
-            > 0
-        {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, wait).await.expect("the backend is ended");
 }
