@@ -62,8 +62,6 @@ struct Common {
     since: Instant,
     /// Milliseconds from then to the last answer.
     last: AtomicU64,
-    /// Whether a read has left without its answer.
-    left: AtomicBool,
 }
 
 impl Lanes {
@@ -89,7 +87,6 @@ impl Lanes {
             lease,
             since: Instant::now(),
             last: AtomicU64::new(0),
-            left: AtomicBool::new(false),
         });
         self.0.lock().entry(identity).or_default().push(Shared {
             common: common.clone(),
@@ -133,7 +130,7 @@ impl Shared {
         let age = common.since.elapsed();
         let last = Duration::from_millis(common.last.load(Ordering::Relaxed));
         self.reads < DEPTH
-            && !common.left.load(Ordering::Relaxed)
+            && !common.lease.is_cut_short()
             && age.saturating_sub(last) < STILL
             && !(wanted && age > TURN)
             && common.lease.is_good()
@@ -170,7 +167,6 @@ impl Lane<'_> {
 impl Drop for Lane<'_> {
     fn drop(&mut self) {
         if !*self.answered.get_mut() {
-            self.common.left.store(true, Ordering::Relaxed);
             self.common.lease.cut_short();
         }
         self.lanes.leave(&self.common);

@@ -99,6 +99,11 @@ impl Lease {
         self.conduct.store(WORKING, Ordering::Relaxed);
     }
 
+    /// Whether that was asked for.
+    pub(crate) fn is_cut_short(&self) -> bool {
+        self.conduct.load(Ordering::Relaxed) == WORKING
+    }
+
     /// Whether the connection ended because the server sent more in one message than is read.
     pub fn is_exceeded(&self) -> bool {
         self.link.is_exceeded()

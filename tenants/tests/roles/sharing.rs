@@ -19,13 +19,18 @@ async fn together<'a>(cluster: &Cluster, identity: &Identity, text: &'a str) -> 
         match cluster.tenants.read(identity, text).await.unwrap() {
             Reader::Together(lane) => return lane,
             Reader::Alone(lease) => {
-                lease.prepare_cached(text).await.unwrap();
-                lease.rate(text, Duration::from_micros(50));
+                learn(&lease, text).await;
                 lease.finish();
             }
         }
     }
     panic!("it was quick and has a connection of its own");
+}
+
+/// Has the connection take `text` for quick.
+async fn learn(lease: &Lease, text: &str) {
+    lease.prepare_cached(text).await.unwrap();
+    lease.rate(text, Duration::from_micros(50));
 }
 
 /// A connection of its own, for `text` is not known to be quick.
@@ -101,8 +106,7 @@ async fn a_slow_read_is_left_by_those_behind_it_and_is_not_followed() {
     let ann = cluster.tenant("ann").await;
     let slow = "select pg_catalog.pg_sleep(600)";
     let head = together(&cluster, &ann, slow).await;
-    head.lease().prepare_cached(QUICK).await.unwrap();
-    head.lease().rate(QUICK, Duration::from_micros(50));
+    learn(head.lease(), QUICK).await;
     let behind = together(&cluster, &ann, QUICK).await;
     let pid = head.lease().pid();
     assert_eq!(behind.lease().pid(), pid);
@@ -128,8 +132,7 @@ async fn a_read_whose_caller_goes_away_leaves_the_others_their_answers() {
     let ann = cluster.tenant("ann").await;
     let nap = "select pg_catalog.pg_sleep(0.3)";
     let head = together(&cluster, &ann, nap).await;
-    head.lease().prepare_cached(QUICK).await.unwrap();
-    head.lease().rate(QUICK, Duration::from_micros(50));
+    learn(head.lease(), QUICK).await;
     let behind = together(&cluster, &ann, QUICK).await;
     let pid = behind.lease().pid();
     let sent = timeout(Duration::from_millis(10), head.lease().query_one(nap, &[])).await;
@@ -151,8 +154,7 @@ async fn a_failure_is_for_who_failed_alone() {
     let ann = cluster.tenant("ann").await;
     let wrong = "select 1 / (random() * 0)::int";
     let one = together(&cluster, &ann, wrong).await;
-    one.lease().prepare_cached(QUICK).await.unwrap();
-    one.lease().rate(QUICK, Duration::from_micros(50));
+    learn(one.lease(), QUICK).await;
     let two = together(&cluster, &ann, QUICK).await;
     assert_eq!(one.lease().pid(), two.lease().pid());
     let answers = tokio::join!(run(&one, wrong), run(&two, QUICK));
