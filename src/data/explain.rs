@@ -1,5 +1,6 @@
 //! What a failure is to the caller: where a value is at fault, found out by trying each.
 
+use super::catalog::Relation;
 use super::plan::{Plan, Rules, Step, brief};
 use super::run::{self, Failure};
 use super::{sql, sqlstate};
@@ -43,7 +44,28 @@ pub async fn explain(
             return problem.because(error);
         }
     }
+    if sqlstate::is_reference(&error) {
+        let by = referrers(schema, plan, lease).await;
+        if !by.is_empty() {
+            return sqlstate::still_referred(&by, plan, rules).because(error);
+        }
+    }
     sqlstate::problem(error, plan, rules, schema)
+}
+
+/// The relations by which other rows keep one from being deleted.
+///
+/// Postgres names the one that it looks at first, which follows from the numbers that the copy's constraints happen to have.
+async fn referrers<'a>(schema: &str, plan: &'a Plan, lease: &Lease) -> Vec<&'a Relation> {
+    let in_the_way: Vec<&Relation> = plan.refusing().collect();
+    let Some(statement) = sql::referrers(plan, schema, &in_the_way) else {
+        return Vec::new();
+    };
+    let found: Option<Vec<bool>> = run::scalar(lease, &statement).await.unwrap_or_default();
+    let found = found.unwrap_or_default();
+    let both = in_the_way.into_iter().zip(found);
+    both.filter_map(|(relation, refers)| refers.then_some(relation))
+        .collect()
 }
 
 async fn misfit_parameters(schema: &str, plan: &Plan, lease: &Lease) -> Option<Problem> {

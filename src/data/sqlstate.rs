@@ -4,7 +4,7 @@
 //! says by `raise`. Constraints are looked up in the catalog by name, so nothing is said of
 //! tables that the caller does not see.
 
-use super::catalog::{Catalog, Table};
+use super::catalog::{Catalog, Relation, RelationKind, Table};
 use super::plan::{Plan, Rules, Step, brief};
 use crate::problem::{Kind, Problem};
 use tenants::Error;
@@ -38,6 +38,13 @@ pub fn is_misfit(error: &Error) -> bool {
             _ => false,
         }
     })
+}
+
+/// Whether a reference between rows would break.
+pub fn is_reference(error: &Error) -> bool {
+    error
+        .db()
+        .is_some_and(|refused| refused.code().code() == "23503")
 }
 
 /// The problem that a failure of a plan is to its caller.
@@ -83,6 +90,21 @@ impl Plan {
             Step::Read(_) => Kind::BadRequest,
             Step::Summarize(_) => Kind::AggregationError,
         }
+    }
+
+    /// Relations by which rows of other tables may keep a row from being deleted.
+    pub(super) fn refusing(&self) -> impl Iterator<Item = &Relation> {
+        let alone = matches!(&self.step, Step::Delete(delete) if delete.dependents.is_none());
+        let relations = self.definition().relations.iter();
+        relations.filter(move |relation| {
+            let keys = &self.catalog.tables[relation.table].foreign_keys;
+            alone
+                && relation.kind != RelationKind::Parent
+                && keys.iter().any(|key| {
+                    key.name == relation.foreign_key
+                        && matches!(key.on_delete, "no action" | "restrict")
+                })
+        })
     }
 
     fn definition(&self) -> &Table {
@@ -243,12 +265,8 @@ fn foreign_key(table: &Table, name: &str, plan: &Plan, rules: &Rules) -> Problem
         && (table.name != target.name
             || matches!(plan.step, Step::Insert(_))
             || key.columns.iter().any(|column| given.contains(column)));
-    let shown = |table: &Table| match rules.sees(table) {
-        true => format!("`{}`", brief(&table.name)),
-        false => "another table".to_owned(),
-    };
     if referring {
-        let to = shown(target);
+        let to = shown(target, rules);
         let message = format!("refers to no row of {to}");
         return named(
             Problem::new(plan.refused()).detail(format!("A reference to {to} leads to no row.")),
@@ -258,14 +276,50 @@ fn foreign_key(table: &Table, name: &str, plan: &Plan, rules: &Rules) -> Problem
             rules,
         );
     }
-    let by = shown(table);
-    let problem =
-        Problem::new(plan.refused()).detail(format!("Rows of {by} still refer to this row."));
+    let by = shown(table, rules);
+    let problem = Problem::new(plan.refused()).detail(still_refer(&by));
     if same(target, plan) {
-        let message = format!("is still referred to by rows of {by}");
-        return named(problem, target, &key.referred, &message, rules);
+        return named(problem, target, &key.referred, &is_referred_to(&by), rules);
     }
     problem
+}
+
+/// The problem that rows of other tables are in the way, all of those tables named.
+pub fn still_referred(by: &[&Relation], plan: &Plan, rules: &Rules) -> Problem {
+    let mut by: Vec<(String, &[usize])> = by
+        .iter()
+        .map(|one| {
+            let name = shown(&plan.catalog.tables[one.table], rules);
+            (name, one.here.as_slice())
+        })
+        .collect();
+    by.sort();
+    by.dedup();
+    let mut problem = Problem::new(plan.refused());
+    for (name, columns) in &by {
+        let message = is_referred_to(name);
+        problem = named(problem, plan.definition(), columns, &message, rules);
+    }
+    let mut names: Vec<String> = by.into_iter().map(|(name, _)| name).collect();
+    names.dedup();
+    problem.detail(still_refer(&names.join(", ")))
+}
+
+fn still_refer(by: &str) -> String {
+    format!("Rows of {by} still refer to this row.")
+}
+
+fn is_referred_to(by: &str) -> String {
+    format!("is still referred to by rows of {by}")
+}
+
+/// A table's name, if the caller may know of it.
+fn shown(table: &Table, rules: &Rules) -> String {
+    if rules.sees(table) {
+        format!("`{}`", brief(&table.name))
+    } else {
+        "another table".to_owned()
+    }
 }
 
 fn named(

@@ -11,7 +11,7 @@ mod filter;
 mod read;
 mod write;
 
-use super::catalog::{Catalog, Column, Table, Type, TypeKind, TypeSchema};
+use super::catalog::{Catalog, Column, Relation, Table, Type, TypeKind, TypeSchema};
 use super::plan::{Plan, Step};
 use super::request::Place;
 use super::writer::Writer;
@@ -94,6 +94,16 @@ pub fn estimate(plan: &Plan, schema: &str) -> Option<Statement> {
 /// that fails is at fault.
 pub fn probes(plan: &Plan, schema: &str) -> Vec<(usize, Statement)> {
     write::probes(plan, schema)
+}
+
+/// The query that tells which of these relations keep a row from being deleted, as an array of truth values.
+pub fn referrers(plan: &Plan, schema: &str, relations: &[&Relation]) -> Option<Statement> {
+    match &plan.step {
+        Step::Delete(delete) if !relations.is_empty() => {
+            Some(write::referrers(plan, schema, delete, relations))
+        }
+        _ => None,
+    }
 }
 
 /// Quotes an identifier.

@@ -1,7 +1,7 @@
 //! Spelling of writes. The values of a row come in as one JSON parameter.
 
 use super::{Bind, Shown, Spelling, Statement, table_of};
-use crate::data::catalog::{Column, TypeSchema};
+use crate::data::catalog::{Column, Relation, TypeSchema};
 use crate::data::plan::{Delete, Insert, OnConflict, Output, Plan, Run, Step, Update};
 use crate::data::request::Place;
 
@@ -85,6 +85,29 @@ pub(super) fn probes(plan: &Plan, schema: &str) -> Vec<(usize, Statement)> {
         }
     }
     probes
+}
+
+/// One row of one array: for each of the relations, whether rows of its table refer to the row that is to be deleted.
+pub(super) fn referrers(
+    plan: &Plan,
+    schema: &str,
+    delete: &Delete,
+    relations: &[&Relation],
+) -> Statement {
+    let mut spelling = Spelling::new(&plan.catalog, schema);
+    for (at, relation) in relations.iter().enumerate() {
+        spelling.push(if at == 0 { "select array[" } else { ", " });
+        spelling.push("exists (select from ");
+        spelling.table(relation.table, "c");
+        spelling.push(" where ");
+        spelling.matching(plan.table, "t", relation, "c");
+        spelling.push(")");
+    }
+    spelling.push("] from ");
+    spelling.table(plan.table, "t");
+    spelling.push(" where ");
+    spelling.predicate(plan.table, "t", &delete.key);
+    spelling.finish(Vec::new(), false)
 }
 
 impl Spelling<'_> {

@@ -1,7 +1,7 @@
 //! Lists, rows and writes as a client meets them.
 
 use super::Site;
-use crate::data::plan::{Refusal, Rules};
+use crate::data::plan::{Reach, Refusal, Rules};
 use crate::problem::Kind;
 use serde_json::json;
 
@@ -391,6 +391,49 @@ async fn rows_change_and_go() {
         (200, json!("Company 60"))
     );
     assert_eq!(site.send("DELETE /clients/60", "").await.slug, "not-found");
+}
+
+#[tokio::test]
+async fn all_that_keeps_a_row_from_being_deleted_is_named() {
+    let keys = [
+        "alter table leaves add foreign key (tree) references trees",
+        "alter table birds add foreign key (tree) references trees (name)",
+        "alter table birds add foreign key (nest) references trees",
+        "alter table roots add foreign key (tree) references trees",
+    ];
+    let mut backwards = keys;
+    backwards.reverse();
+    // Postgres looks at them in the order in which they were made.
+    for keys in [keys, backwards] {
+        let mut site = Site::new(&format!(
+            "create table trees (id int primary key, name text unique);
+             create table leaves (id int primary key, tree int);
+             create table birds (id int primary key, tree text, nest int);
+             create table roots (id int primary key, tree int);
+             {};
+             insert into trees values (1, 'ash'), (2, 'elm');
+             insert into leaves values (1, 1);
+             insert into birds values (1, 'ash', 1), (2, 'elm', null);
+             insert into roots values (1, null), (2, 2);",
+            keys.join("; ")
+        ))
+        .await;
+        let refused = async |site: &Site, line: &str, says: &str| {
+            let got = site.send(line, "").await;
+            assert_eq!((got.status, got.slug), (422, "deletion-failed"));
+            assert!(got.detail.contains(says), "{got:?}");
+        };
+        let says = "Rows of `birds`, `leaves` still refer to this row.\
+            {\"id\": [\"is still referred to by rows of `birds`\", \"is still referred to by rows of `leaves`\"], \
+            \"name\": [\"is still referred to by rows of `birds`\"]}";
+        refused(&site, "DELETE /trees/1", says).await;
+        let says = "Rows of `birds`, `roots` still refer to this row.";
+        refused(&site, "DELETE /trees/2", says).await;
+        // What the caller may not see is not told by name.
+        site.rules.tables = Reach::Only(["trees", "roots"].map(str::to_owned).into());
+        let says = "Rows of `roots`, another table still refer to this row.";
+        refused(&site, "DELETE /trees/2", says).await;
+    }
 }
 
 #[tokio::test]
