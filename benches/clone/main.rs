@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --bench clone` starts a Postgres of its own with the settings that the server gives it, makes templates
 //! of about 1, 20 and 200 MB on disk and the one that ships, and measures the three ways in turn, so that a machine which
-//! is busy with something else slows them all. Last comes how fast spares are made. Arguments: `--rounds`, `--only NAME`,
+//! is busy with something else slows them all. Six minutes should lie between two runs on ext4 (see `Stage::keep_inodes`).
+//! `TMPDIR` says where the data folder is. Last comes how fast spares are made. Arguments: `--rounds`, `--only NAME`,
 //! `--spares N`.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
@@ -17,6 +18,7 @@ use clap::Parser;
 use figures::median;
 use rivals::{copy_files, dump_and_restore};
 use stage::{Shape, Stage};
+use tempfile::TempDir;
 
 #[derive(Parser)]
 struct Arguments {
@@ -49,17 +51,19 @@ async fn main() {
     );
     println!("| template | on disk | ours | pg_dump, psql | pg_dump, psql -1 | files |");
     println!("|---|---|---|---|---|---|");
+    // All are removed at the end: see `Stage::keep_inodes`.
+    let mut folders = Vec::new();
     for (name, shape, rounds) in shapes {
         if name.starts_with(&arguments.only) {
-            measure(name, shape, rounds).await;
+            folders.push(measure(name, shape, rounds).await);
         }
     }
     if arguments.spares > 0 {
-        refill(arguments.spares).await;
+        folders.push(refill(arguments.spares).await);
     }
 }
 
-async fn measure(name: &str, shape: Shape, rounds: usize) {
+async fn measure(name: &str, shape: Shape, rounds: usize) -> TempDir {
     let stage = Stage::set(shape, 0).await;
     let (mut ours, mut plain, mut single, mut files) = (vec![], vec![], vec![], vec![]);
     // The first round warms caches and does not count.
@@ -92,7 +96,7 @@ async fn measure(name: &str, shape: Shape, rounds: usize) {
         other(single),
         other(files),
     );
-    stage.close().await;
+    stage.close().await
 }
 
 /// What a registration waits for when there is no spare: role, schema, and the copy.
@@ -102,11 +106,12 @@ async fn clone(stage: &Stage) -> f64 {
     stage.app.tenants.make_role(&role).await.unwrap();
     stage.template.copy_to(&schema, &role).await.unwrap();
     let took = milliseconds(begin);
+    stage.keep_inodes();
     stage.app.tenants.remove(&schema, &role).await.unwrap();
     took
 }
 
-async fn refill(spares: u32) {
+async fn refill(spares: u32) -> TempDir {
     let stage = Stage::set(Shape::Crm(1), spares).await;
     let client = stage.superuser("sandlot").await;
     let begin = Instant::now();
@@ -125,7 +130,7 @@ async fn refill(spares: u32) {
         f64::from(spares) / took
     );
     background.abort();
-    stage.close().await;
+    stage.close().await
 }
 
 pub fn milliseconds(begin: Instant) -> f64 {

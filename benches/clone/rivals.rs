@@ -42,6 +42,7 @@ pub async fn dump_and_restore(stage: &Stage, single: bool) -> f64 {
     let count =
         async |schema: &str| -> i64 { client.query_one(there, &[&schema]).await.unwrap().get(0) };
     assert_eq!(count("public").await, count("restored").await);
+    stage.keep_inodes();
     client
         .batch_execute("drop schema restored cascade")
         .await
@@ -72,8 +73,8 @@ pub async fn copy_files(stage: &Stage) -> f64 {
         .unwrap()
         .cluster()
         .to_owned();
-    let target = stage.folder.path().join("files");
-    fs::create_dir(&target).unwrap();
+    // Left there for the same reason as `Stage::keep_inodes`.
+    let target = tempfile::tempdir_in(stage.folder.path()).unwrap().keep();
     let begin = Instant::now();
     for (number, row) in rows.iter().enumerate() {
         let from = cluster.join(row.get::<_, String>(0));
@@ -81,7 +82,5 @@ pub async fn copy_files(stage: &Stage) -> f64 {
         fs::copy(from, &to).unwrap();
         File::open(&to).unwrap().sync_all().unwrap();
     }
-    let took = milliseconds(begin);
-    fs::remove_dir_all(&target).unwrap();
-    took
+    milliseconds(begin)
 }
