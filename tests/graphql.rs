@@ -474,6 +474,27 @@ async fn http_as_the_specification_says() {
 }
 
 #[tokio::test]
+async fn what_stands_in_the_way_is_what_was_there_when_it_did() {
+    let server = Server::start().await;
+    let tenant = server.tenant("together").await;
+    let sql = "create table trees (id int primary key);
+        create table birds (id int primary key, tree int references trees);
+        create table leaves (id int primary key, tree int references trees);
+        insert into trees values (1); insert into birds values (1, 1); insert into leaves values (1, 1)";
+    server.as_tenant(&tenant, sql).await;
+    let refused = async |query: &str| {
+        let answer = ask(&tenant.admin, query, Value::Null).await;
+        assert_eq!(slug(&answer), "deletion-failed");
+        answer["errors"].to_string()
+    };
+    let both = refused("mutation { deleteTree(id: 1) { id } }").await;
+    assert!(both.contains("`birds`, `leaves` still"), "{both}");
+    // The bird was gone by then, and is back since nothing was kept.
+    let one = refused("mutation { deleteBird(id: 1) { id } deleteTree(id: 1) { id } }").await;
+    assert!(one.contains("Rows of `leaves` still"), "{one}");
+}
+
+#[tokio::test]
 async fn a_table_of_a_moment_ago_with_names_that_graphql_cannot_spell() {
     let server = Server::start().await;
     let tenant = server.tenant("names").await;

@@ -7,12 +7,12 @@ use super::{sql, sqlstate};
 use crate::problem::{Kind, Problem};
 use tenants::{Error, Lease};
 
-/// The problem that a failed plan is.
+/// The problem that a failed plan is; `alone` if no other writes went with it.
 pub async fn explain(
     failure: Failure,
     schema: &str,
     rules: &Rules,
-    plan: &Plan,
+    (plan, alone): (&Plan, bool),
     lease: &Lease,
 ) -> Problem {
     let error = match failure {
@@ -44,28 +44,26 @@ pub async fn explain(
             return problem.because(error);
         }
     }
-    if sqlstate::is_reference(&error) {
-        let by = referrers(schema, plan, lease).await;
-        if !by.is_empty() {
-            return sqlstate::still_referred(&by, plan, rules).because(error);
+    if alone && sqlstate::is_reference(&error) {
+        let broken = broken_references(schema, plan, lease).await;
+        if !broken.is_empty() {
+            return sqlstate::references(&broken, plan, rules).because(error);
         }
     }
     sqlstate::problem(error, plan, rules, schema)
 }
 
-/// The relations by which other rows keep one from being deleted.
+/// The relations of a row to others that keep it from being written or deleted.
 ///
 /// Postgres names the one that it looks at first, which follows from the numbers that the copy's constraints happen to have.
-async fn referrers<'a>(schema: &str, plan: &'a Plan, lease: &Lease) -> Vec<&'a Relation> {
-    let in_the_way: Vec<&Relation> = plan.refusing().collect();
-    let Some(statement) = sql::referrers(plan, schema, &in_the_way) else {
-        return Vec::new();
-    };
-    let found: Option<Vec<bool>> = run::scalar(lease, &statement).await.unwrap_or_default();
-    let found = found.unwrap_or_default();
-    let both = in_the_way.into_iter().zip(found);
-    both.filter_map(|(relation, refers)| refers.then_some(relation))
-        .collect()
+async fn broken_references<'a>(schema: &str, plan: &'a Plan, lease: &Lease) -> Vec<&'a Relation> {
+    let mut broken = Vec::new();
+    for (relations, statement) in sql::references(plan, schema) {
+        let found: Option<Vec<bool>> = run::scalar(lease, &statement).await.unwrap_or_default();
+        let both = relations.into_iter().zip(found.unwrap_or_default());
+        broken.extend(both.filter_map(|(relation, is)| is.then_some(relation)));
+    }
+    broken
 }
 
 async fn misfit_parameters(schema: &str, plan: &Plan, lease: &Lease) -> Option<Problem> {

@@ -90,6 +90,7 @@ impl Spine {
         end: End<'_>,
     ) -> Result<Done, Fault> {
         let mut visit = Visit::begin(self, identity, rules).await.map_err(whole)?;
+        visit.alone = false;
         for (at, change) in changes.iter().enumerate() {
             let tried = try_all(&mut visit, rules, change).await;
             match (tried, end) {

@@ -40,6 +40,7 @@ impl Spine {
     ) -> Result<Reply, Fault> {
         let whole = |problem: Problem| Fault { at: 0, problem };
         let mut visit = Visit::begin(self, identity, rules).await.map_err(whole)?;
+        visit.alone = requests.len() == 1;
         let ready = match self.sealed(&mut visit, requests).await {
             Ok(ready) => ready,
             Err(fault) => return self.recall(visit, once.replay, fault).await,

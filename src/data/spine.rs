@@ -177,6 +177,7 @@ impl Spine {
         let whole = |problem: Problem| Fault { at: 0, problem };
         let (keep, late) = rules.end(keep);
         let mut visit = Visit::begin(self, identity, rules).await.map_err(whole)?;
+        visit.alone = requests.len() == 1;
         let ready = self.sealed(&mut visit, requests).await?;
         loop {
             let plans = planned(&mut visit, &ready).await?;
@@ -375,6 +376,7 @@ pub(super) fn written_answers(outcomes: Vec<Outcome>, plans: &[Plan]) -> Vec<Ans
 /// The problem that a failure is. The lease goes back: what failed has ended its transaction.
 pub(super) async fn fail(failure: Failure, mut visit: Visit<'_>, plan: &Plan) -> Problem {
     let (until, schema, rules) = (visit.until, &visit.identity.schema, visit.rules);
+    let alone = visit.alone;
     let dropped = matches!(failure, Failure::TooLarge);
     let held = visit.is_held();
     let lease = match visit.lease().await {
@@ -386,7 +388,7 @@ pub(super) async fn fail(failure: Failure, mut visit: Visit<'_>, plan: &Plan) ->
             // Values are tried in statements of their own, which a failed transaction refuses.
             lease.rollback().await.ok();
         }
-        explain(failure, schema, rules, plan, lease).await
+        explain(failure, schema, rules, (plan, alone), lease).await
     };
     match until.keep(lease, Box::pin(explained)).await {
         Ok(problem) => {

@@ -4,7 +4,7 @@
 //! says by `raise`. Constraints are looked up in the catalog by name, so nothing is said of
 //! tables that the caller does not see.
 
-use super::catalog::{Catalog, Relation, RelationKind, Table};
+use super::catalog::{Catalog, Relation, Table};
 use super::plan::{Plan, Rules, Step, brief};
 use crate::problem::{Kind, Problem};
 use tenants::Error;
@@ -90,21 +90,6 @@ impl Plan {
             Step::Read(_) => Kind::BadRequest,
             Step::Summarize(_) => Kind::AggregationError,
         }
-    }
-
-    /// Relations by which rows of other tables may keep a row from being deleted.
-    pub(super) fn refusing(&self) -> impl Iterator<Item = &Relation> {
-        let alone = matches!(&self.step, Step::Delete(delete) if delete.dependents.is_none());
-        let relations = self.definition().relations.iter();
-        relations.filter(move |relation| {
-            let keys = &self.catalog.tables[relation.table].foreign_keys;
-            alone
-                && relation.kind != RelationKind::Parent
-                && keys.iter().any(|key| {
-                    key.name == relation.foreign_key
-                        && matches!(key.on_delete, "no action" | "restrict")
-                })
-        })
     }
 
     fn definition(&self) -> &Table {
@@ -267,42 +252,47 @@ fn foreign_key(table: &Table, name: &str, plan: &Plan, rules: &Rules) -> Problem
             || key.columns.iter().any(|column| given.contains(column)));
     if referring {
         let to = shown(target, rules);
-        let message = format!("refers to no row of {to}");
-        return named(
-            Problem::new(plan.refused()).detail(format!("A reference to {to} leads to no row.")),
-            table,
-            &key.columns,
-            &message,
-            rules,
-        );
+        let problem = Problem::new(plan.refused()).detail(leads_nowhere(&to));
+        return named(problem, table, &key.columns, &refers_to_none(&to), rules);
     }
     let by = shown(table, rules);
     let problem = Problem::new(plan.refused()).detail(still_refer(&by));
     if same(target, plan) {
-        return named(problem, target, &key.referred, &is_referred_to(&by), rules);
+        let message = is_referred_to(&by);
+        return named(problem, target, &key.referred, &message, rules);
     }
     problem
 }
 
-/// The problem that rows of other tables are in the way, all of those tables named.
-pub fn still_referred(by: &[&Relation], plan: &Plan, rules: &Rules) -> Problem {
-    let mut by: Vec<(String, &[usize])> = by
+/// The problem that these relations of the row that is written or deleted would break, all of them named.
+pub fn references(broken: &[&Relation], plan: &Plan, rules: &Rules) -> Problem {
+    let mut broken: Vec<(String, &[usize])> = broken
         .iter()
         .map(|one| {
-            let name = shown(&plan.catalog.tables[one.table], rules);
-            (name, one.here.as_slice())
+            let other = shown(&plan.catalog.tables[one.table], rules);
+            (other, one.here.as_slice())
         })
         .collect();
-    by.sort();
-    by.dedup();
+    broken.sort();
+    broken.dedup();
+    let deletes = matches!(plan.step, Step::Delete(_));
     let mut problem = Problem::new(plan.refused());
-    for (name, columns) in &by {
-        let message = is_referred_to(name);
+    for (other, columns) in &broken {
+        let message = if deletes {
+            is_referred_to(other)
+        } else {
+            refers_to_none(other)
+        };
         problem = named(problem, plan.definition(), columns, &message, rules);
     }
-    let mut names: Vec<String> = by.into_iter().map(|(name, _)| name).collect();
-    names.dedup();
-    problem.detail(still_refer(&names.join(", ")))
+    let mut others: Vec<String> = broken.into_iter().map(|(other, _)| other).collect();
+    others.dedup();
+    let others = others.join(", ");
+    problem.detail(if deletes {
+        still_refer(&others)
+    } else {
+        leads_nowhere(&others)
+    })
 }
 
 fn still_refer(by: &str) -> String {
@@ -311,6 +301,14 @@ fn still_refer(by: &str) -> String {
 
 fn is_referred_to(by: &str) -> String {
     format!("is still referred to by rows of {by}")
+}
+
+fn leads_nowhere(to: &str) -> String {
+    format!("A reference to {to} leads to no row.")
+}
+
+fn refers_to_none(to: &str) -> String {
+    format!("refers to no row of {to}")
 }
 
 /// A table's name, if the caller may know of it.

@@ -34,6 +34,8 @@ pub(super) struct Visit<'a> {
     moved: u8,
     /// Whether a transaction is open that keeps a table from changing.
     held: bool,
+    /// Whether no other writes go with a write, so that what it met with is there to be looked at when it has failed.
+    pub(super) alone: bool,
 }
 
 impl<'a> Visit<'a> {
@@ -53,6 +55,7 @@ impl<'a> Visit<'a> {
             looked: false,
             moved: 0,
             held: false,
+            alone: true,
             catalog: fresh.clone().unwrap_or_default(),
         };
         if fresh.is_none() {

@@ -96,14 +96,10 @@ pub fn probes(plan: &Plan, schema: &str) -> Vec<(usize, Statement)> {
     write::probes(plan, schema)
 }
 
-/// The query that tells which of these relations keep a row from being deleted, as an array of truth values.
-pub fn referrers(plan: &Plan, schema: &str, relations: &[&Relation]) -> Option<Statement> {
-    match &plan.step {
-        Step::Delete(delete) if !relations.is_empty() => {
-            Some(write::referrers(plan, schema, delete, relations))
-        }
-        _ => None,
-    }
+/// Queries that tell which relations would break by a write, each with those that it asks about; one row with an array of
+/// truth values.
+pub fn references<'a>(plan: &'a Plan, schema: &str) -> Vec<(Vec<&'a Relation>, Statement)> {
+    write::references(plan, schema)
 }
 
 /// Quotes an identifier.

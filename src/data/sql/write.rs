@@ -1,7 +1,7 @@
 //! Spelling of writes. The values of a row come in as one JSON parameter.
 
 use super::{Bind, Shown, Spelling, Statement, table_of};
-use crate::data::catalog::{Column, Relation, TypeSchema};
+use crate::data::catalog::{Column, Relation, RelationKind, TypeSchema};
 use crate::data::plan::{Delete, Insert, OnConflict, Output, Plan, Run, Step, Update};
 use crate::data::request::Place;
 
@@ -87,13 +87,65 @@ pub(super) fn probes(plan: &Plan, schema: &str) -> Vec<(usize, Statement)> {
     probes
 }
 
-/// One row of one array: for each of the relations, whether rows of its table refer to the row that is to be deleted.
-pub(super) fn referrers(
-    plan: &Plan,
+/// The relations of rows that are written to rows of other tables, and of each whether it leads to no row. Of rows that refer
+/// to their own table nothing is asked: they may come together.
+fn referring<'a>(plan: &'a Plan, schema: &str) -> Vec<(Vec<&'a Relation>, Statement)> {
+    let (runs, function) = match &plan.step {
+        Step::Insert(insert) => (insert.runs.as_slice(), "json_to_recordset("),
+        Step::Update(update) => (std::slice::from_ref(&update.set), "json_to_record("),
+        _ => return Vec::new(),
+    };
+    let table = table_of(&plan.catalog, plan.table);
+    let mut queries = Vec::new();
+    for run in runs {
+        let relations = table.relations.iter().filter(|relation| {
+            relation.kind == RelationKind::Parent
+                && relation.table != plan.table
+                && relation
+                    .here
+                    .iter()
+                    .all(|column| run.columns.contains(column))
+        });
+        let relations: Vec<&Relation> = relations.collect();
+        let mut spelling = Spelling::new(&plan.catalog, schema);
+        for (at, relation) in relations.iter().enumerate() {
+            spelling.push(if at == 0 { "select array[" } else { ", " });
+            spelling.push("coalesce(pg_catalog.bool_or(");
+            for &column in &relation.here {
+                spelling.column("r", &table.columns[column]);
+                spelling.push(" is not null and ");
+            }
+            spelling.push("not exists (select from ");
+            spelling.table(relation.table, "c");
+            spelling.push(" where ");
+            spelling.matching(plan.table, "r", relation, "c");
+            spelling.push(")), false)");
+        }
+        spelling.push("] from pg_catalog.");
+        spelling.push(function);
+        spelling.json(&run.json);
+        spelling.record(&table.columns, &run.columns, false);
+        if !relations.is_empty() {
+            queries.push((relations, spelling.finish(Vec::new(), false)));
+        }
+    }
+    queries
+}
+
+/// The relations by which rows of other tables may keep a row from being deleted, and of each whether any does.
+fn referred<'a>(
+    plan: &'a Plan,
     schema: &str,
     delete: &Delete,
-    relations: &[&Relation],
-) -> Statement {
+) -> Option<(Vec<&'a Relation>, Statement)> {
+    let table = table_of(&plan.catalog, plan.table);
+    let relations = table.relations.iter().filter(|relation| {
+        let keys = &plan.catalog.tables[relation.table].foreign_keys;
+        let key = keys.iter().find(|key| key.name == relation.foreign_key);
+        relation.kind != RelationKind::Parent
+            && key.is_some_and(|key| matches!(key.on_delete, "no action" | "restrict"))
+    });
+    let relations: Vec<&Relation> = relations.collect();
     let mut spelling = Spelling::new(&plan.catalog, schema);
     for (at, relation) in relations.iter().enumerate() {
         spelling.push(if at == 0 { "select array[" } else { ", " });
@@ -107,7 +159,16 @@ pub(super) fn referrers(
     spelling.table(plan.table, "t");
     spelling.push(" where ");
     spelling.predicate(plan.table, "t", &delete.key);
-    spelling.finish(Vec::new(), false)
+    (!relations.is_empty()).then(|| (relations, spelling.finish(Vec::new(), false)))
+}
+
+pub(super) fn references<'a>(plan: &'a Plan, schema: &str) -> Vec<(Vec<&'a Relation>, Statement)> {
+    match &plan.step {
+        Step::Delete(delete) if delete.dependents.is_none() => {
+            referred(plan, schema, delete).into_iter().collect()
+        }
+        _ => referring(plan, schema),
+    }
 }
 
 impl Spelling<'_> {

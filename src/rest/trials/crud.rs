@@ -394,11 +394,13 @@ async fn rows_change_and_go() {
 }
 
 #[tokio::test]
-async fn all_that_keeps_a_row_from_being_deleted_is_named() {
+async fn all_references_that_would_break_are_named() {
     let keys = [
         "alter table leaves add foreign key (tree) references trees",
         "alter table birds add foreign key (tree) references trees (name)",
         "alter table birds add foreign key (nest) references trees",
+        "alter table birds add foreign key (leaf) references leaves",
+        "alter table birds add foreign key (mate) references birds",
         "alter table roots add foreign key (tree) references trees",
     ];
     let mut backwards = keys;
@@ -408,7 +410,7 @@ async fn all_that_keeps_a_row_from_being_deleted_is_named() {
         let mut site = Site::new(&format!(
             "create table trees (id int primary key, name text unique);
              create table leaves (id int primary key, tree int);
-             create table birds (id int primary key, tree text, nest int);
+             create table birds (id int primary key, tree text, nest int, leaf int, mate int);
              create table roots (id int primary key, tree int);
              {};
              insert into trees values (1, 'ash'), (2, 'elm');
@@ -418,21 +420,39 @@ async fn all_that_keeps_a_row_from_being_deleted_is_named() {
             keys.join("; ")
         ))
         .await;
-        let refused = async |site: &Site, line: &str, says: &str| {
-            let got = site.send(line, "").await;
-            assert_eq!((got.status, got.slug), (422, "deletion-failed"));
-            assert!(got.detail.contains(says), "{got:?}");
+        let refused = async |site: &Site, line: &str, body: &str, says: &str| {
+            let got = site.send(line, body).await;
+            assert_eq!(got.status, 422);
+            assert!(got.detail.starts_with(says), "{got:?}");
         };
-        let says = "Rows of `birds`, `leaves` still refer to this row.\
+        let says = "deletion-failed: Rows of `birds`, `leaves` still refer to this row.\
             {\"id\": [\"is still referred to by rows of `birds`\", \"is still referred to by rows of `leaves`\"], \
             \"name\": [\"is still referred to by rows of `birds`\"]}";
-        refused(&site, "DELETE /trees/1", says).await;
-        let says = "Rows of `birds`, `roots` still refer to this row.";
-        refused(&site, "DELETE /trees/2", says).await;
+        refused(&site, "DELETE /trees/1", "", says).await;
+        let says = "deletion-failed: Rows of `birds`, `roots` still refer to this row.";
+        refused(&site, "DELETE /trees/2", "", says).await;
+
+        let says = "creation-failed: A reference to `leaves`, `trees` leads to no row.\
+            {\"leaf\": [\"refers to no row of `leaves`\"], \"tree\": [\"refers to no row of `trees`\"]}";
+        let body = r#"{"id":3,"tree":"oak","nest":2,"leaf":9}"#;
+        refused(&site, "POST /birds", body, says).await;
+        let body = r#"{"tree":"oak","leaf":9}"#;
+        let says = says.replace("creation", "update");
+        refused(&site, "PATCH /birds/1", body, &says).await;
+        // Of several rows, each of which may refer to one before it.
+        let body =
+            r#"[{"id":3,"nest":2},{"id":4,"mate":3,"nest":8},{"id":5,"tree":"oak","leaf":1}]"#;
+        let says = "creation-failed: A reference to `trees` leads to no row.\
+            {\"nest\": [\"refers to no row of `trees`\"], \"tree\": [\"refers to no row of `trees`\"]}";
+        refused(&site, "POST /birds", body, says).await;
+
         // What the caller may not see is not told by name.
-        site.rules.tables = Reach::Only(["trees", "roots"].map(str::to_owned).into());
-        let says = "Rows of `roots`, another table still refer to this row.";
-        refused(&site, "DELETE /trees/2", says).await;
+        site.rules.tables = Reach::Only(["trees", "roots", "birds"].map(str::to_owned).into());
+        let body = r#"{"id":3,"tree":"oak","leaf":9}"#;
+        let says = "creation-failed: A reference to `trees`, another table leads to no row.";
+        refused(&site, "POST /birds", body, says).await;
+        let says = "deletion-failed: Rows of `birds`, another table still refer to this row.";
+        refused(&site, "DELETE /trees/1", "", says).await;
     }
 }
 
