@@ -412,10 +412,12 @@ async fn all_references_that_would_break_are_named() {
              create table leaves (id int primary key, tree int);
              create table birds (id int primary key, tree text, nest int, leaf int, mate int);
              create table roots (id int primary key, tree int);
+             create table eggs (id int primary key, bird int references birds);
              {};
              insert into trees values (1, 'ash'), (2, 'elm');
              insert into leaves values (1, 1);
-             insert into birds values (1, 'ash', 1), (2, 'elm', null);
+             insert into birds values (1, 'ash', 1, null, 2), (2, 'elm', null, null, null);
+             insert into eggs values (1, 1);
              insert into roots values (1, null), (2, 2);",
             keys.join("; ")
         ))
@@ -431,6 +433,8 @@ async fn all_references_that_would_break_are_named() {
         refused(&site, "DELETE /trees/1", "", says).await;
         let says = "deletion-failed: Rows of `birds`, `roots` still refer to this row.";
         refused(&site, "DELETE /trees/2", "", says).await;
+        let says = "deletion-failed: Rows of `eggs` still refer to this row.";
+        refused(&site, "DELETE /birds/1", "", says).await;
 
         let says = "creation-failed: A reference to `leaves`, `trees` leads to no row.\
             {\"leaf\": [\"refers to no row of `leaves`\"], \"tree\": [\"refers to no row of `trees`\"]}";
