@@ -5,6 +5,7 @@ mod dependents;
 mod lists;
 mod odd;
 mod random;
+mod references;
 mod types;
 
 use super::parse::Headers;
