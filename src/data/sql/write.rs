@@ -63,13 +63,18 @@ pub(super) fn delete(plan: &Plan, schema: &str, delete: &Delete) -> Statement {
     spelling.finish(columns, false)
 }
 
+/// The values that a write was given, and the function that makes rows of them.
+fn given(plan: &Plan) -> (&[Run], &'static str) {
+    match &plan.step {
+        Step::Insert(insert) => (&insert.runs, "json_to_recordset("),
+        Step::Update(update) => (std::slice::from_ref(&update.set), "json_to_record("),
+        _ => (&[], ""),
+    }
+}
+
 /// One query per given column and run that reads the column's values and nothing else.
 pub(super) fn probes(plan: &Plan, schema: &str) -> Vec<(usize, Statement)> {
-    let (runs, function) = match &plan.step {
-        Step::Insert(insert) => (insert.runs.as_slice(), "json_to_recordset("),
-        Step::Update(update) => (std::slice::from_ref(&update.set), "json_to_record("),
-        _ => return Vec::new(),
-    };
+    let (runs, function) = given(plan);
     let table = table_of(&plan.catalog, plan.table);
     let mut probes = Vec::new();
     for run in runs {
@@ -90,11 +95,7 @@ pub(super) fn probes(plan: &Plan, schema: &str) -> Vec<(usize, Statement)> {
 /// The relations of rows that are written to rows of other tables, and of each whether it leads to no row. Of rows that refer
 /// to their own table nothing is asked: they may come together.
 fn referring<'a>(plan: &'a Plan, schema: &str) -> Vec<(Vec<&'a Relation>, Statement)> {
-    let (runs, function) = match &plan.step {
-        Step::Insert(insert) => (insert.runs.as_slice(), "json_to_recordset("),
-        Step::Update(update) => (std::slice::from_ref(&update.set), "json_to_record("),
-        _ => return Vec::new(),
-    };
+    let (runs, function) = given(plan);
     let table = table_of(&plan.catalog, plan.table);
     let mut queries = Vec::new();
     for run in runs {
@@ -108,20 +109,17 @@ fn referring<'a>(plan: &'a Plan, schema: &str) -> Vec<(Vec<&'a Relation>, Statem
         });
         let relations: Vec<&Relation> = relations.collect();
         let mut spelling = Spelling::new(&plan.catalog, schema);
-        for (at, relation) in relations.iter().enumerate() {
-            spelling.push(if at == 0 { "select array[" } else { ", " });
+        spelling.select_array(&relations, |spelling, relation| {
             spelling.push("coalesce(pg_catalog.bool_or(");
             for &column in &relation.here {
                 spelling.column("r", &table.columns[column]);
                 spelling.push(" is not null and ");
             }
-            spelling.push("not exists (select from ");
-            spelling.table(relation.table, "c");
-            spelling.push(" where ");
-            spelling.matching(plan.table, "r", relation, "c");
-            spelling.push(")), false)");
-        }
-        spelling.push("] from pg_catalog.");
+            spelling.push("not ");
+            spelling.exists(plan.table, "r", relation);
+            spelling.push("), false)");
+        });
+        spelling.push(" from pg_catalog.");
         spelling.push(function);
         spelling.json(&run.json);
         spelling.record(&table.columns, &run.columns, false);
@@ -147,15 +145,10 @@ fn referred<'a>(
     });
     let relations: Vec<&Relation> = relations.collect();
     let mut spelling = Spelling::new(&plan.catalog, schema);
-    for (at, relation) in relations.iter().enumerate() {
-        spelling.push(if at == 0 { "select array[" } else { ", " });
-        spelling.push("exists (select from ");
-        spelling.table(relation.table, "c");
-        spelling.push(" where ");
-        spelling.matching(plan.table, "t", relation, "c");
-        spelling.push(")");
-    }
-    spelling.push("] from ");
+    spelling.select_array(&relations, |spelling, relation| {
+        spelling.exists(plan.table, "t", relation);
+    });
+    spelling.push(" from ");
     spelling.table(plan.table, "t");
     spelling.push(" where ");
     spelling.predicate(plan.table, "t", &delete.key);
@@ -172,6 +165,24 @@ pub(super) fn references<'a>(plan: &'a Plan, schema: &str) -> Vec<(Vec<&'a Relat
 }
 
 impl Spelling<'_> {
+    /// `select array[a, b, ..]`, one for each relation.
+    fn select_array(&mut self, relations: &[&Relation], spell: impl Fn(&mut Self, &Relation)) {
+        for (at, relation) in relations.iter().enumerate() {
+            self.push(if at == 0 { "select array[" } else { ", " });
+            spell(self, relation);
+        }
+        self.push("]");
+    }
+
+    /// Whether a row has a related one.
+    fn exists(&mut self, table: usize, alias: &str, relation: &Relation) {
+        self.push("exists (select from ");
+        self.table(relation.table, "c");
+        self.push(" where ");
+        self.matching(table, alias, relation, "c");
+        self.push(")");
+    }
+
     fn values(&mut self, columns: &[Column], given: &[usize]) {
         for (at, &column) in given.iter().enumerate() {
             if at > 0 {
