@@ -1,9 +1,11 @@
 //! The same rows by the same libraries and nothing else: what they leave of `pgbench`'s rate.
 //!
-//! No credentials, limits, rights or log, one schema, statements and columns that are written down here. What a server made
+//! No credentials, limits, rights or log, statements and columns that are written down here. Where several tenants are asked
+//! each has a connection of its own, as where tenants are walled off from each other by their log-in. What a server made
 //! of poem and tokio-postgres can reach on a machine, asked by as many clients, is at most about this much.
 
 use std::{
+    collections::HashMap,
     io::Write as _,
     net::SocketAddr,
     sync::{
@@ -16,7 +18,7 @@ use std::{
 
 use clap::Parser as _;
 use poem::{
-    EndpointExt as _, Response, Route, Server, get, handler,
+    EndpointExt as _, Request, Response, Route, Server, get, handler,
     http::StatusCode,
     listener::{Acceptor as _, Listener as _, TcpListener},
     web::{Data, Json, Path},
@@ -30,14 +32,18 @@ use tokio_postgres::{
 
 use crate::stage::Stage;
 
-/// As many as there are clients, unless more are asked for: then several requests share one, sent behind each other.
+/// To the first tenant, which is also asked alone: as many as there are clients, unless more are asked for. Then several
+/// requests share one, sent behind each other.
 const CONNECTIONS: usize = 8;
 
 /// What has no type of its own in JSON is written by PostgreSQL.
 const COLUMNS: &str = "id, customer_id, number, status, total::text, paid, discount, placed::text, shipped::text, weight, note, \
                        updated_at::text";
 
-struct Bare {
+/// By `Api-Key`.
+type Tenants = HashMap<String, Tenant>;
+
+struct Tenant {
     connections: Vec<Connection>,
     next: AtomicUsize,
 }
@@ -60,9 +66,13 @@ struct Order {
     weight: i32,
 }
 
-/// Starts it for the first tenant's schema, on threads of its own, as many as the server takes; it is there as long as this process.
+/// Starts it on threads of its own, as many as the server takes; it is there as long as this process.
 pub fn start(stage: &Stage) -> SocketAddr {
-    let (database, schema) = (stage.database.clone(), stage.tenants[0].schema.clone());
+    let database = stage.database.clone();
+    let keys = stage.tenants.iter();
+    let keys: Vec<_> = keys
+        .map(|tenant| (tenant.key.clone(), tenant.schema.clone()))
+        .collect();
     let (found, address) = mpsc::channel();
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -70,18 +80,15 @@ pub fn start(stage: &Stage) -> SocketAddr {
             .enable_all()
             .build();
         runtime.unwrap().block_on(async {
-            let mut connections = Vec::new();
-            for _ in 0..CONNECTIONS {
-                connections.push(Connection::open(&database, &schema).await);
+            let mut tenants = Tenants::new();
+            for (key, schema) in keys {
+                let count = if tenants.is_empty() { CONNECTIONS } else { 1 };
+                tenants.insert(key, Tenant::open(&database, &schema, count).await);
             }
-            let bare = Bare {
-                connections,
-                next: AtomicUsize::new(0),
-            };
             let routes = Route::new()
                 .at("/api/v1/orders", get(list).post(insert))
                 .at("/api/v1/orders/:id", get(one))
-                .data(Arc::new(bare));
+                .data(Arc::new(tenants));
             let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await;
             let acceptor = acceptor.unwrap();
             let local = acceptor.local_addr()[0].as_socket_addr().copied();
@@ -111,15 +118,26 @@ impl Connection {
     }
 }
 
-impl Bare {
-    fn connection(&self) -> &Connection {
-        &self.connections[self.next.fetch_add(1, Ordering::Relaxed) % self.connections.len()]
+impl Tenant {
+    async fn open(database: &str, schema: &str, count: usize) -> Self {
+        let mut connections = Vec::new();
+        for _ in 0..count {
+            connections.push(Connection::open(database, schema).await);
+        }
+        let next = AtomicUsize::new(0);
+        Self { connections, next }
     }
 }
 
+/// The tenant's connection that is next in turn.
+fn connection<'a>(tenants: &'a Tenants, request: &Request) -> &'a Connection {
+    let tenant = &tenants[request.header("Api-Key").unwrap()];
+    &tenant.connections[tenant.next.fetch_add(1, Ordering::Relaxed) % tenant.connections.len()]
+}
+
 #[handler]
-async fn list(bare: Data<&Arc<Bare>>) -> Response {
-    let at = bare.connection();
+async fn list(request: &Request, tenants: Data<&Arc<Tenants>>) -> Response {
+    let at = connection(&tenants, request);
     answer(
         StatusCode::OK,
         &at.client.query(&at.list, &[]).await.unwrap(),
@@ -127,8 +145,8 @@ async fn list(bare: Data<&Arc<Bare>>) -> Response {
 }
 
 #[handler]
-async fn one(bare: Data<&Arc<Bare>>, Path(id): Path<i64>) -> Response {
-    let at = bare.connection();
+async fn one(request: &Request, tenants: Data<&Arc<Tenants>>, Path(id): Path<i64>) -> Response {
+    let at = connection(&tenants, request);
     answer(
         StatusCode::OK,
         &at.client.query(&at.one, &[&id]).await.unwrap(),
@@ -136,8 +154,12 @@ async fn one(bare: Data<&Arc<Bare>>, Path(id): Path<i64>) -> Response {
 }
 
 #[handler]
-async fn insert(bare: Data<&Arc<Bare>>, Json(order): Json<Order>) -> Response {
-    let at = bare.connection();
+async fn insert(
+    request: &Request,
+    tenants: Data<&Arc<Tenants>>,
+    Json(order): Json<Order>,
+) -> Response {
+    let at = connection(&tenants, request);
     let values: [&(dyn ToSql + Sync); 7] = [
         &order.customer_id,
         &order.number,

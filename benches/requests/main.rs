@@ -135,7 +135,7 @@ async fn measure(
         let (a, b, c): (Spent, Spent, Spent) = (before, between, after);
         row.ours.push(ours);
         row.theirs.push(theirs);
-        if work.goal.is_some() && count == 1 {
+        if work.goal.is_some() {
             row.bare.push(ask(bare, &token, seconds));
         }
         row.spent[0].push(each(a.server, b.server, ours));

@@ -52,7 +52,7 @@ impl Stage {
         fs::write(&template, include_str!("template.sql")).unwrap();
         let log = fs::File::create(folder.path().join("log")).unwrap();
         let mut server = Command::new(env!("CARGO_BIN_EXE_sandlot"))
-            .args(["--listen=127.0.0.1:0", "--spares=0", "--connections=240"])
+            .args(["--listen=127.0.0.1:0", "--spares=0", "--connections=480"])
             // Limits are drawn on and never reached.
             .args(
                 [
