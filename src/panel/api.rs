@@ -11,7 +11,7 @@ use poem::{
     endpoint::DynEndpoint,
     http::{HeaderMap, Method, Uri, header, uri::Scheme},
 };
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     audit::Audit,
@@ -112,11 +112,12 @@ impl<'a> Api<'a> {
         &self,
         method: Method,
         target: &str,
-        body: &serde_json::Value,
+        body: &impl Serialize,
     ) -> Result<Reply, Problem> {
         let json = [("content-type", "application/json")];
-        self.call(method, target, &json, body.to_string().into())
-            .await
+        let body = serde_json::to_vec(body)
+            .map_err(|error| Problem::new(Kind::InternalError).because(error))?;
+        self.call(method, target, &json, body.into()).await
     }
 
     /// Any call.

@@ -33,6 +33,7 @@ mod desk;
 mod enter;
 mod graphql;
 mod home;
+mod kept;
 mod logs;
 pub mod page;
 pub mod query;
@@ -143,11 +144,18 @@ impl Endpoint for Panel {
             Ok(response) => response,
             // A script is told as the API tells it.
             Err(problem) if is_json(&request) => return Err(problem.into()),
+            Err(problem) if keeps_page(&request) => page::kept(&problem),
             Err(problem) => page::problem(&request, &problem),
         };
         page::finish(&request, &mut response).await?;
         Ok(response)
     }
+}
+
+/// Whether what was typed, or a whole grid, would be lost if a page about a problem took its place.
+fn keeps_page(request: &Request) -> bool {
+    let part = request.original_uri().path().contains("/cell/");
+    page::is_fragment(request) && (part || request.method() == Method::POST)
 }
 
 /// Whether a script sends JSON, and not a form.
@@ -200,7 +208,7 @@ impl<'a> Ask<'a> {
             _ => {}
         }
         let Some(browser) = browser else {
-            return Ok(self.to_login());
+            return self.to_login();
         };
         if changes && !browser.sent(&self.form_token()) {
             return Err(Problem::new(Kind::PermissionDenied)
@@ -211,7 +219,7 @@ impl<'a> Ask<'a> {
             // Whoever signed in is gone.
             Err(problem) if problem.kind == Kind::InvalidToken => {
                 self.panel.auth.leave(&browser).await?;
-                return Ok(self.to_login());
+                return self.to_login();
             }
             Err(problem) => return Err(problem),
         };
@@ -313,14 +321,17 @@ impl<'a> Ask<'a> {
         Shell::new(self.request, title)
     }
 
-    fn to_login(&self) -> Response {
+    fn to_login(&self) -> Result<Response, Problem> {
+        if keeps_page(self.request) {
+            return Err(Problem::new(Kind::InvalidToken).detail(
+                "You are not logged in any more. Log in in another tab and send it again: what is typed here stays.",
+            ));
+        }
         let mut address = "/login".to_owned();
         if self.method == Method::GET {
             let here = self.request.original_uri().to_string();
-            if here != "/panel" {
-                address = format!("/login?next={}", encode(&here));
-            }
+            address = format!("/login?next={}", encode(&here));
         }
-        page::to(self.request, &address)
+        Ok(page::to(self.request, &address))
     }
 }

@@ -119,8 +119,8 @@ impl Head {
             sections.push(at("sql", "SQL"));
         }
         sections.push(at("graphql", "GraphQL"));
+        sections.push(at("reports", "Reports"));
         if self.admin {
-            sections.push(at("reports", "Reports"));
             sections.push(at("tokens", "Tokens"));
             sections.push(at("users", "Users"));
             sections.push(at("logs", "Logs"));
@@ -204,6 +204,18 @@ pub fn problem(request: &Request, problem: &Problem) -> Response {
         }
     }
     response
+}
+
+/// A problem as a line above the page, which htmx leaves as it is.
+pub fn kept(problem: &Problem) -> Response {
+    let errors = problem.errors.iter();
+    let errors = errors.map(|(name, messages)| format!(" {name} {}.", messages.join("; ")));
+    let status = StatusCode::from_u16(problem.kind.status());
+    Response::builder()
+        .status(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
+        .header("hx-reswap", "none")
+        .content_type("text/plain; charset=utf-8")
+        .body(format!("{}{}", problem.detail, errors.collect::<String>()))
 }
 
 /// Leads to another page; a whole new one, whoever asks.

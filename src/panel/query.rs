@@ -7,14 +7,14 @@ use crate::listing::words::{decode, encode};
 pub struct Pairs(pub Vec<(String, String)>);
 
 impl Pairs {
-    /// Reads `a=1&b=2`; what is not percent-encoded UTF-8 is left out.
+    /// Reads `a=1&b=2`; what is not percent-encoded UTF-8 is left out, and NUL, which no text of Postgres' holds.
     pub fn read(text: &str) -> Self {
         let pairs = text.split('&').filter(|part| !part.is_empty());
         Self(
             pairs
                 .filter_map(|part| {
                     let (name, value) = part.split_once('=').unwrap_or((part, ""));
-                    Some((decode(name, true)?, decode(value, true)?))
+                    Some((decode(name, true)?, decode(value, true)?.replace('\0', "")))
                 })
                 .collect(),
         )

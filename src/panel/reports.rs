@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    auth::caller::Role,
     listing::words::encode,
     problem::{Kind, Problem},
 };
@@ -37,6 +38,7 @@ const FIGURES: [&str; 8] = [
 struct ReportsPage {
     shell: Shell,
     base: String,
+    admin: bool,
     reports: Vec<Shown>,
 }
 
@@ -92,13 +94,28 @@ struct Reports {
 /// A report's record.
 #[derive(Clone, Deserialize)]
 struct Report {
-    id: i64,
+    /// Only administrators see records.
+    id: Option<i64>,
     slug: String,
     title: String,
     view: String,
+    #[serde(default = "published")]
     published: bool,
+    #[serde(default)]
     seeded: bool,
     chart: Value,
+}
+
+/// Others see what is published.
+const fn published() -> bool {
+    true
+}
+
+impl Report {
+    /// Whether it is the tenant's own, and whoever looks may change it.
+    const fn is_own(&self) -> bool {
+        self.id.is_some() && !self.seeded
+    }
 }
 
 /// `GET /panel/{id}/reports`
@@ -107,6 +124,7 @@ pub async fn all(desk: &Desk<'_>) -> Result<Response, Problem> {
     page::page(&ReportsPage {
         shell: desk.shell("Reports", "reports").await?,
         base: format!("{}/reports", desk.base()),
+        admin: desk.pass.role == Role::Admin,
         reports: reports
             .into_iter()
             .map(|report| Shown {
@@ -125,9 +143,12 @@ pub async fn show(desk: &Desk<'_>, slug: &str) -> Result<Response, Problem> {
     let table = tables::table(desk.api(), &report.view).await.ok();
     let figures = figures(&desk.ask.query);
     let mut now: Vec<(String, String)> = kept(&report.chart);
-    for (name, value) in &figures.0 {
+    for (name, value) in desk.ask.query.0.iter().filter(|(name, _)| is_figure(name)) {
         now.retain(|(known, _)| known != name);
-        now.push((name.clone(), value.clone()));
+        // Left empty it is taken away.
+        if !value.is_empty() {
+            now.push((name.clone(), value.clone()));
+        }
     }
     let base = format!("{}/reports", desk.base());
     let here = format!("{base}/{}", encode(&report.slug));
@@ -212,7 +233,8 @@ pub async fn publish(desk: &Desk<'_>) -> Result<Response, Problem> {
 pub async fn change(desk: &Desk<'_>, slug: &str) -> Result<Response, Problem> {
     let form = desk.ask.form();
     let report = record(desk, slug).await?;
-    let target = format!("/api/reports/{}", report.id);
+    let id = report.id.ok_or(Kind::Forbidden)?;
+    let target = format!("/api/reports/{id}");
     let list = format!("{}/reports", desk.base());
     let here = format!("{list}/{}", encode(&report.slug));
     let change = match form.text("do") {
@@ -231,12 +253,11 @@ pub async fn change(desk: &Desk<'_>, slug: &str) -> Result<Response, Problem> {
 }
 
 async fn records(desk: &Desk<'_>) -> Result<Vec<Report>, Problem> {
-    Ok(desk
-        .api()
-        .get("/api/reports")
-        .await?
-        .json::<Reports>()?
-        .data)
+    let target = match desk.pass.role {
+        Role::Admin => "/api/reports",
+        Role::Editor | Role::Viewer => "/api/v1/reports",
+    };
+    Ok(desk.api().get(target).await?.json::<Reports>()?.data)
 }
 
 async fn record(desk: &Desk<'_>, slug: &str) -> Result<Report, Problem> {
@@ -337,10 +358,14 @@ fn chart(form: &Pairs) -> Value {
     Value::Object(chart)
 }
 
+fn is_figure(name: &str) -> bool {
+    FIGURES.contains(&name)
+}
+
 fn figures(query: &Pairs) -> Pairs {
     let mut given = Pairs::default();
     for (name, value) in &query.0 {
-        if FIGURES.contains(&name.as_str()) && !value.is_empty() {
+        if is_figure(name) && !value.is_empty() {
             given.0.push((name.clone(), value.clone()));
         }
     }

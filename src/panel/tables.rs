@@ -1,7 +1,7 @@
 //! What tables and views are made of, as `GET /api/v1/tables/{table}/schema` tells it.
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::value::RawValue;
 
 use crate::{
     listing::words::encode,
@@ -11,6 +11,7 @@ use crate::{
 use super::{
     api::Api,
     cells::{Cell, Row},
+    kept::{indented, json, null},
 };
 
 /// Columns that name a row to people, best first.
@@ -303,13 +304,13 @@ impl Table {
         let check = self.checks.iter().find(|check| {
             check.columns == [column] && check.definition.contains("= ANY (ARRAY[")
         })?;
-        let list = check.definition.split("ARRAY[").nth(1)?;
-        let texts: Vec<String> = list
-            .split('\'')
-            .skip(1)
-            .step_by(2)
-            .map(str::to_owned)
-            .collect();
+        let mut rest = check.definition.split_once("ARRAY[")?.1;
+        let mut texts = Vec::new();
+        while let Some((_, begun)) = rest.split_once('\'') {
+            let (text, after) = quoted(begun)?;
+            texts.push(text);
+            rest = after;
+        }
         (!texts.is_empty()).then_some(texts)
     }
 
@@ -432,12 +433,10 @@ impl Column {
         match control {
             // What `datetime-local` takes has no zone; the field says that it is UTC.
             Control::Instant => text.strip_suffix("+00:00").unwrap_or(text).to_owned(),
-            Control::Json => match serde_json::from_str::<Value>(text) {
-                Ok(value) if text.len() < 10_000 && text.starts_with('{') => {
-                    serde_json::to_string_pretty(&value).unwrap_or_else(|_| text.to_owned())
-                }
-                _ => text.to_owned(),
-            },
+            Control::Json if matches!(cell, Cell::Text(_)) => json(text).get().to_owned(),
+            Control::Json if text.len() < 10_000 && text.starts_with('{') => {
+                indented(text, 1).unwrap_or_else(|| text.to_owned())
+            }
             _ => text.to_owned(),
         }
     }
@@ -446,26 +445,35 @@ impl Column {
     ///
     /// # Errors
     /// A message for the field, where the text is none.
-    pub fn value(&self, text: &str, control: Control) -> Result<Value, String> {
+    pub fn value(&self, text: &str, control: Control) -> Result<Box<RawValue>, String> {
         let trimmed = text.trim();
-        match control {
-            Control::Text | Control::Lines | Control::Secret => {
-                Ok(text.replace("\r\n", "\n").into())
-            }
-            _ if trimmed.is_empty() => Ok(Value::Null),
-            Control::Bool => Ok(match trimmed {
-                "true" => Value::Bool(true),
-                "false" => Value::Bool(false),
-                other => other.into(),
-            }),
+        Ok(match control {
+            Control::Text | Control::Lines | Control::Secret => json(&text.replace("\r\n", "\n")),
+            _ if trimmed.is_empty() => null(),
+            Control::Bool if ["true", "false"].contains(&trimmed) => json(&(trimmed == "true")),
+            // The text itself goes to the database, so that numbers keep their digits.
             Control::Json => {
-                // The text itself goes to the database, so that numbers keep their digits.
-                serde_json::from_str::<Value>(trimmed)
-                    .map_err(|error| format!("is not JSON: {error}"))
+                serde_json::from_str(trimmed).map_err(|error| format!("is not JSON: {error}"))?
             }
-            Control::Instant if has_zone(trimmed) => Ok(trimmed.into()),
-            Control::Instant => Ok(json!(format!("{trimmed}+00:00"))),
-            _ => Ok(trimmed.into()),
+            Control::Instant if !has_zone(trimmed) => json(&format!("{trimmed}+00:00")),
+            _ => json(trimmed),
+        })
+    }
+}
+
+/// The text of a quoted constant of SQL after its first quote, and what follows its last one.
+fn quoted(begun: &str) -> Option<(String, &str)> {
+    let mut text = String::new();
+    let mut rest = begun;
+    loop {
+        let (part, after) = rest.split_once('\'')?;
+        text.push_str(part);
+        match after.strip_prefix('\'') {
+            Some(after) => {
+                text.push('\'');
+                rest = after;
+            }
+            None => return Some((text, after)),
         }
     }
 }
@@ -479,6 +487,7 @@ fn has_zone(text: &str) -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn column(ty: &str, comment: &str) -> Column {
         serde_json::from_value(json!({
@@ -507,22 +516,42 @@ mod tests {
             instant.shown(&cell, Control::Instant),
             "2023-11-10T15:12:12"
         );
-        assert_eq!(
-            instant.value("2023-11-10T15:12", Control::Instant).unwrap(),
-            "2023-11-10T15:12+00:00"
-        );
-        assert_eq!(
-            instant
-                .value("2023-11-10T15:12-05:00", Control::Instant)
-                .unwrap(),
-            "2023-11-10T15:12-05:00"
-        );
-        let text = column("text", "");
-        assert_eq!(text.value("", Control::Text).unwrap(), "");
-        assert_eq!(text.value(" a\r\nb", Control::Lines).unwrap(), " a\nb");
-        assert_eq!(text.value("", Control::Number).unwrap(), Value::Null);
-        assert!(text.value("{", Control::Json).is_err());
-        assert_eq!(text.value("true", Control::Bool).unwrap(), true);
+        let value = |text: &str, control| {
+            let value = instant.value(text, control);
+            value.map(|value| value.get().to_owned())
+        };
+        for (text, control, sent) in [
+            (
+                "2023-11-10T15:12",
+                Control::Instant,
+                r#""2023-11-10T15:12+00:00""#,
+            ),
+            (
+                "2023-11-10T15:12-05:00",
+                Control::Instant,
+                r#""2023-11-10T15:12-05:00""#,
+            ),
+            ("", Control::Text, r#""""#),
+            (" a\r\nb", Control::Lines, r#"" a\nb""#),
+            ("", Control::Number, "null"),
+            ("true", Control::Bool, "true"),
+            ("1e400", Control::Json, "1e400"),
+        ] {
+            assert_eq!(value(text, control).unwrap(), sent);
+        }
+        assert!(value("{", Control::Json).is_err());
+    }
+
+    #[test]
+    fn allowed_texts_may_hold_quotes() {
+        let table: Table = serde_json::from_value(json!({
+            "name": "t", "kind": "table", "primary_key": [], "columns": [],
+            "allows": {"create": true, "update": true, "delete": true},
+            "checks": [{"name": "c", "columns": ["x"],
+                        "definition": "CHECK ((x = ANY (ARRAY['it''s'::text, 'a, b'::text, ''::text])))"}],
+        }))
+        .unwrap();
+        assert_eq!(table.allowed("x").unwrap(), ["it's", "a, b", ""]);
     }
 
     #[test]

@@ -61,10 +61,7 @@ pub async fn change(desk: &Desk<'_>) -> Result<Response, Problem> {
             }
             let password = form.get("password").unwrap_or_default();
             body.insert("password".to_owned(), password.into());
-            let made = desk
-                .api()
-                .send(Method::POST, "/api/v1/users", &body.into())
-                .await;
+            let made = desk.api().send(Method::POST, "/api/v1/users", &body).await;
             (made, "The user is made.")
         }
         "role" => (

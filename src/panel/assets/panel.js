@@ -26,10 +26,15 @@
     say(button, "Copied");
   };
 
+  // The navigation of narrow windows.
+  const shut = () => {
+    document.body.classList.remove("nav-open");
+    $('[data-toggles="nav-open"]')?.setAttribute("aria-expanded", "false");
+  };
   document.addEventListener("click", async (event) => {
     const target = event.target.closest("[data-copy],[data-token],[data-toggles],[data-pick],[data-value],[data-asks],[data-insert]");
     $$("details.drop[open]").forEach((drop) => { if (!drop.contains(event.target)) drop.open = false; });
-    if (!event.target.closest("#side,[data-toggles]")) document.body.classList.remove("nav-open");
+    if (!event.target.closest("#side,[data-toggles]")) shut();
     if (!target) return;
     if (target.dataset.copy) copy($(target.dataset.copy).textContent, target);
     if (target.dataset.token) {
@@ -149,6 +154,8 @@
   const leave = (form) => htmx.ajax("GET", form.dataset.back, { target: form.closest("td"), swap: "outerHTML", select: "unset" });
   document.addEventListener("dblclick", (event) => edit(event.target.closest("td[data-col]")));
 
+  // One cell of a grid is reached by Tab, the others from there.
+  const reach = () => $("[data-edits] td[data-col]", main() ?? document)?.setAttribute("tabindex", "0");
   const step = (cell, down, right) => {
     const row = cell.parentElement;
     let to = right ? cell : null;
@@ -168,6 +175,7 @@
       }
       return;
     }
+    if (event.key === "Escape" && document.body.classList.contains("nav-open")) { shut(); $('[data-toggles="nav-open"]').focus(); }
     if (event.key === "Escape") $$("details.drop[open]").forEach((drop) => { drop.open = false; $("summary", drop).focus(); });
     if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && field.form?.matches("[data-runs]")) {
       event.preventDefault();
@@ -178,7 +186,7 @@
       const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
       if (moves && step(field, ...moves)) event.preventDefault();
       if (event.key === "Enter" || event.key === "F2") { event.preventDefault(); if (field.dataset.col) edit(field); else $("a", field)?.click(); }
-      if (moves || event.key === "Enter") return;
+      return;
     }
     if (field.matches?.("input,select,textarea,[contenteditable]")) return;
     const named = $(`[data-key="${CSS.escape(event.key)}"]`, main());
@@ -191,6 +199,12 @@
   // A form that was changed and not sent is not left by mistake.
   const changed = () => $("form[data-changed]", main());
   addEventListener("beforeunload", (event) => { if (changed()) event.preventDefault(); });
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const form = changed();
+    if (!form || event.detail.target.id !== "main" || form.contains(event.detail.elt)) return;
+    if (confirm("Leave what you have typed?")) delete form.dataset.changed;
+    else event.preventDefault();
+  });
   document.addEventListener("submit", (event) => {
     delete event.target.dataset.changed;
     const words = event.target.dataset.waits;
@@ -276,6 +290,25 @@
   const trouble = (words) => { const place = $("#trouble"); if (place) { place.textContent = words; place.hidden = !words; } };
   document.addEventListener("htmx:sendError", () => trouble("The server can't be reached. Nothing was lost; try it again."));
   document.addEventListener("htmx:beforeRequest", () => trouble(""));
+  // Refused with the page left as it is. Who has logged in anew since gets the forms' new token.
+  const renew = async () => {
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    if (!answer.ok || answer.redirected) return false;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html").body;
+    if (page.dataset.who !== document.body.dataset.who) return false;
+    document.body.setAttribute("hx-headers", page.getAttribute("hx-headers"));
+    const token = JSON.parse(page.getAttribute("hx-headers"))["X-CSRF-Token"];
+    const old = $$('input[name="_csrf"]').filter((field) => field.value !== token);
+    old.forEach((field) => { field.value = token; });
+    return old.length > 0;
+  };
+  document.addEventListener("htmx:afterRequest", async (event) => {
+    const { xhr, elt } = event.detail;
+    if (xhr.getResponseHeader("hx-reswap") !== "none") return;
+    if (elt.matches("form[data-guards]")) elt.dataset.changed = "1";
+    trouble(xhr.responseText);
+    if (xhr.status === 403 && await renew()) trouble("You have logged in anew since. Send it again: what is typed here stays.");
+  });
 
   // What stays when the page's middle is exchanged.
   const nav = () => {
@@ -316,13 +349,15 @@
     if (event.target.id === "result" && $("[data-altered]", event.target)) relist();
     if (event.target.id === "result" && $("[data-changed],[data-altered]", event.target)) count();
     if (event.target.id !== "main") return;
+    reach();
     nav();
     show();
     list();
-    document.body.classList.remove("nav-open");
+    shut();
     if ($("[data-changed]:not(form)", main())) count();
-    $("[autofocus]", main())?.focus();
+    const first = $("[autofocus], .bad input:not([type=hidden]), .bad select, .bad textarea", main());
+    (first ?? main()).focus({ preventScroll: !first });
   });
-  addEventListener("pageshow", () => { nav(); ticked(); list(); });
+  addEventListener("pageshow", () => { nav(); ticked(); list(); reach(); });
   count();
 })();

@@ -20,7 +20,7 @@ pub async fn run(desk: &Desk<'_>, name: &str) -> Result<Response, Problem> {
     } else {
         base
     };
-    let keys: Vec<&str> = form.all("key").collect();
+    let keys: Vec<&str> = form.all("key").filter(|key| !key.is_empty()).collect();
     if keys.is_empty() {
         return Ok(page::done(&back, "No row is ticked."));
     }

@@ -1,18 +1,19 @@
 //! A value changed where it stands in the grid.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use poem::{Response, http::Method};
-use serde_json::{Map, Value};
 
 use crate::problem::{Kind, Problem};
 
 use super::super::{
     cells::{Cell, One},
     desk::Desk,
-    page,
+    kept, page,
     tables::{self, Control, Table},
 };
-use super::row::{self, Field};
+use super::{field::Field, row};
 
 #[derive(Template)]
 #[template(path = "panel/data/edit.html")]
@@ -65,16 +66,15 @@ pub async fn save(
     let text = form.get("v").unwrap_or_default();
     let control = table.control(column);
     let value = if form.get("null").is_some() {
-        Ok(Value::Null)
+        Ok(kept::null())
     } else {
         column.value(text, control)
     };
     let fault = match value {
         Ok(value) => {
-            let mut body = Map::new();
-            body.insert(column.name.clone(), value);
+            let body = BTreeMap::from([(&column.name, value)]);
             let target = format!("{}/{key}", table.rows);
-            match desk.api().send(Method::PATCH, &target, &body.into()).await {
+            match desk.api().send(Method::PATCH, &target, &body).await {
                 Ok(reply) => return shown(&table, &column.name, &reply.json()?),
                 Err(problem) if problem.kind.status() < 500 => row::message(&problem, &column.name),
                 Err(problem) => return Err(problem),

@@ -14,6 +14,7 @@ use super::{
 mod bulk;
 mod edit;
 mod export;
+mod field;
 mod grid;
 mod import;
 mod picker;

@@ -1,20 +1,23 @@
 //! The editor of one row: the right field for each type, and what is wrong beside it.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use poem::{Response, http::Method};
-use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
+use serde_json::{Map, Value, value::RawValue};
 
 use crate::problem::{FieldErrors, Kind, Problem};
 
 use super::super::{
     cells::{Cell, One, Row},
     desk::Desk,
+    kept,
     page::{self, Shell},
     query::Pairs,
     tables::{self, Column, Control, Table},
 };
 use super::ApiCall;
+use super::field::{Field, Reference, digest, is_null_when_empty};
 
 /// A longer value is shown and can't be changed in a form.
 const LONGEST: usize = 50_000;
@@ -36,85 +39,9 @@ struct RowPage {
     calls: Vec<ApiCall>,
 }
 
-/// A column in the form.
-pub struct Field {
-    /// What it is called.
-    pub name: String,
-    /// Its type.
-    pub ty: String,
-    /// What it is for.
-    pub comment: String,
-    /// How it is given.
-    pub control: Control,
-    /// The text in it.
-    pub value: String,
-    /// What may be chosen.
-    pub choices: Vec<(String, String)>,
-    /// Whether it holds nothing.
-    pub null: bool,
-    /// Whether it may hold nothing although it takes empty texts.
-    pub nullable: bool,
-    /// Whether it has to be given.
-    pub required: bool,
-    /// What tells whether it was changed.
-    pub was: String,
-    /// Whether it can't be given.
-    pub fixed: bool,
-    /// Why, or what happens if nothing is given.
-    pub hint: String,
-    /// Characters that it takes.
-    pub max_length: Option<u32>,
-    /// Where what it refers to is picked, and where that is.
-    pub reference: Option<Reference>,
-    /// What is wrong.
-    pub errors: Vec<String>,
-}
-
-impl Field {
-    /// Name of its input.
-    pub fn named(&self) -> String {
-        format!("v.{}", self.name)
-    }
-
-    /// Id of its input.
-    pub fn id(&self) -> String {
-        format!("f-{}", self.name.replace(char::is_whitespace, "_"))
-    }
-
-    /// Whether it holds what may not be chosen.
-    pub fn is_other(&self) -> bool {
-        !self.value.is_empty() && self.choices.iter().all(|(value, _)| *value != self.value)
-    }
-
-    /// Whether a picker of days and times can show its value.
-    pub fn fits_picker(&self) -> bool {
-        let plain = self
-            .value
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || b"-T:.".contains(&byte));
-        plain
-            && (self.value.is_empty() || self.value.len() >= 16)
-            && self
-                .value
-                .split('.')
-                .nth(1)
-                .is_none_or(|fraction| fraction.len() <= 3)
-    }
-}
-
-/// What a field refers to.
-pub struct Reference {
-    /// The table.
-    pub table: String,
-    /// Where its rows are picked.
-    pub pick: String,
-    /// Where the row is that it refers to now.
-    pub href: Option<String>,
-}
-
 /// What a form says of a row.
 struct Given {
-    body: Map<String, Value>,
+    body: BTreeMap<String, Box<RawValue>>,
     errors: FieldErrors,
 }
 
@@ -130,7 +57,22 @@ pub async fn show(desk: &Desk<'_>, name: &str, key: &str) -> Result<Response, Pr
 pub async fn update(desk: &Desk<'_>, name: &str, key: &str) -> Result<Response, Problem> {
     let table = tables::table(desk.api(), name).await?;
     let form = desk.ask.form();
-    let given = read(&table, &form, true);
+    let mut given = read(&table, &form, true);
+    let now = one(desk, &table, key).await?;
+    let mut fields = fields(desk, &table, Some(&now.data));
+    for field in &mut fields {
+        if given.body.contains_key(&field.name) && field.is_changed_since(&form) {
+            let words = format!(
+                "was changed meanwhile, to `{}`; saved again, yours takes its place",
+                now.data.cell(&field.name).brief()
+            );
+            given
+                .errors
+                .entry(field.name.clone())
+                .or_default()
+                .push(words);
+        }
+    }
     let here = format!("{}/row/{key}", desk.rows_of(&table.name));
     let refused = if !given.errors.is_empty() {
         Problem {
@@ -141,11 +83,7 @@ pub async fn update(desk: &Desk<'_>, name: &str, key: &str) -> Result<Response, 
         return Ok(page::done(&here, "Nothing was changed."));
     } else {
         let target = format!("{}/{key}", table.rows);
-        match desk
-            .api()
-            .send(Method::PATCH, &target, &given.body.into())
-            .await
-        {
+        match desk.api().send(Method::PATCH, &target, &given.body).await {
             Ok(reply) => {
                 let one: One = reply.json()?;
                 // The key itself may have been changed.
@@ -157,11 +95,9 @@ pub async fn update(desk: &Desk<'_>, name: &str, key: &str) -> Result<Response, 
             Err(problem) => return Err(problem),
         }
     };
-    let one = one(desk, &table, key).await?;
-    let mut fields = fields(desk, &table, Some(&one.data));
     fill(&mut fields, &form, &refused);
     let status = refused.kind.status();
-    let shown = existing(desk, &table, key, &one.data, fields, Some(&refused)).await?;
+    let shown = existing(desk, &table, key, &now.data, fields, Some(&refused)).await?;
     page::page_with(status, &shown)
 }
 
@@ -187,7 +123,7 @@ pub async fn insert(desk: &Desk<'_>, name: &str) -> Result<Response, Problem> {
     let refused = if given.errors.is_empty() {
         match desk
             .api()
-            .send(Method::POST, &table.rows, &given.body.into())
+            .send(Method::POST, &table.rows, &given.body)
             .await
         {
             Ok(reply) => {
@@ -244,6 +180,11 @@ async fn existing(
     let base = desk.rows_of(&table.name);
     let here = format!("{base}/row/{key}");
     let saves = desk.writes() && table.allows.update;
+    let mut fields = fields;
+    for field in &mut fields {
+        // What can't be saved is not typed into.
+        field.fixed |= !saves;
+    }
     let target = format!("{}/{key}", table.rows);
     let mut calls = vec![ApiCall::new(desk, "GET", &target, None)];
     if saves {
@@ -442,7 +383,7 @@ pub fn field(desk: &Desk<'_>, table: &Table, column: &Column, cell: &Cell, exist
 /// What a form gives for a row. What is as it was is left out; for a new row, what is empty is.
 fn read(table: &Table, form: &Pairs, exists: bool) -> Given {
     let mut given = Given {
-        body: Map::new(),
+        body: BTreeMap::new(),
         errors: FieldErrors::new(),
     };
     for column in &table.columns {
@@ -463,7 +404,7 @@ fn read(table: &Table, form: &Pairs, exists: bool) -> Given {
             continue;
         }
         if null {
-            given.body.insert(column.name.clone(), Value::Null);
+            given.body.insert(column.name.clone(), kept::null());
             continue;
         }
         match column.value(text, control) {
@@ -485,7 +426,8 @@ fn read(table: &Table, form: &Pairs, exists: bool) -> Given {
 /// Puts back into the fields what was sent, with what was wrong with it.
 fn fill(fields: &mut [Field], form: &Pairs, refused: &Problem) {
     for field in fields {
-        if let Some(text) = form.get(&format!("v.{}", field.name)) {
+        let sent = form.get(&format!("v.{}", field.name));
+        if let Some(text) = sent.filter(|text| !field.is_untouched_in(form, text)) {
             text.clone_into(&mut field.value);
             field.null = form.get(&format!("null.{}", field.name)).is_some();
         }
@@ -493,29 +435,6 @@ fn fill(fields: &mut [Field], form: &Pairs, refused: &Problem) {
             field.errors.clone_from(messages);
         }
     }
-}
-
-fn is_null_when_empty(control: Control) -> bool {
-    !matches!(control, Control::Text | Control::Lines | Control::Secret)
-}
-
-/// Tells one text of a field from others, however a browser spells it.
-fn digest(control: Control, text: &str, null: bool) -> String {
-    let mut text = text.replace("\r\n", "\n");
-    if matches!(control, Control::Moment | Control::Instant | Control::Time) {
-        // Browsers leave out seconds that are zero, and zeros at the end of fractions.
-        if text.contains('.') {
-            text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
-        }
-        if text.matches(':').count() == 1 {
-            text.push_str(":00");
-        }
-    }
-    if null {
-        text.clear();
-    }
-    let digest = Sha256::digest(format!("{}{text}", u8::from(null)));
-    hex::encode(&digest[..8])
 }
 
 /// A body for the copied call.
@@ -543,32 +462,4 @@ pub fn message(problem: &Problem, column: &str) -> String {
         || problem.detail.clone().into_owned(),
         |messages| messages.join("; "),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_field_that_was_not_touched_is_not_sent() {
-        let same = |control, one: &str, other: &str| {
-            digest(control, one, false) == digest(control, other, false)
-        };
-        assert!(same(
-            Control::Instant,
-            "2026-01-31T10:00:00",
-            "2026-01-31T10:00"
-        ));
-        assert!(same(
-            Control::Moment,
-            "2026-01-31T10:00:05.500",
-            "2026-01-31T10:00:05.5"
-        ));
-        assert!(same(Control::Lines, "a\nb", "a\r\nb"));
-        assert!(!same(Control::Text, "a", "a "));
-        assert_ne!(
-            digest(Control::Text, "", true),
-            digest(Control::Text, "", false)
-        );
-    }
 }
