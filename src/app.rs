@@ -112,8 +112,8 @@ impl App {
             nobody.prepare(Some(superuser)).await?;
             nobody.close().await;
         }
+        platform::migrate(&databases.platform_url).await?;
         let db = platform::connect(&databases.platform_url).await?;
-        platform::migrate(&db).await?;
         let secrets = platform::secrets(&db).await?;
         let tenants = tenants(settings, databases, Some(&secrets))?;
         for weakness in tenants.prepare(superuser.as_ref()).await? {

@@ -56,9 +56,9 @@ fn is_out_of_reach(error: &DbErr) -> bool {
         | sqlx::Error::PoolClosed
         | sqlx::Error::Protocol(_)
         | sqlx::Error::WorkerCrashed => true,
-        // Class 08: connection; 57P: shut down by the operator; 53: out of resources.
+        // Class 08: connection; 57P: shut down by the operator; 53: out of resources; 55P03: locked for too long.
         sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            ["08", "57P", "53"]
+            ["08", "57P", "53", "55P03"]
                 .iter()
                 .any(|class| code.starts_with(class))
         }),

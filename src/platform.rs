@@ -9,6 +9,10 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Sta
 /// Connections of one server to the platform's database.
 pub const CONNECTIONS: u32 = 16;
 
+/// How long a statement waits for another's lock. A tenant that is reset is locked for as long, and what is to
+/// change it meanwhile must not hold all connections.
+const LOCK_TIMEOUT: &str = "1s";
+
 /// Opens the pool; connections are made as they are needed.
 ///
 /// # Errors
@@ -16,6 +20,7 @@ pub const CONNECTIONS: u32 = 16;
 pub async fn connect(url: &str) -> anyhow::Result<DatabaseConnection> {
     let mut options = ConnectOptions::new(url);
     options
+        .map_sqlx_postgres_opts(|options| options.options([("lock_timeout", LOCK_TIMEOUT)]))
         .max_connections(CONNECTIONS)
         .min_connections(0)
         .acquire_timeout(Duration::from_secs(5))
@@ -32,10 +37,13 @@ pub async fn connect(url: &str) -> anyhow::Result<DatabaseConnection> {
 ///
 /// # Errors
 /// When a step fails; earlier steps stay applied.
-pub async fn migrate(db: &DatabaseConnection) -> anyhow::Result<()> {
-    migration::platform::Migrator::up(db, None)
+pub async fn migrate(url: &str) -> anyhow::Result<()> {
+    let db = Database::connect(url).await;
+    let db = db.context("the platform's database does not answer")?;
+    migration::platform::Migrator::up(&db, None)
         .await
-        .context("migrating the platform's database")
+        .context("migrating the platform's database")?;
+    Ok(db.close().await?)
 }
 
 /// What all servers on one pair of databases share and nobody else may know.

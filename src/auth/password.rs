@@ -101,10 +101,15 @@ async fn off_thread<T: Send + 'static>(
     let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
         Problem::new(Kind::InternalError).because(source)
     };
-    let _slot = SLOTS
+    let slot = SLOTS
         .acquire()
         .await
         .map_err(|error| failed(error.into()))?;
+    // Whoever asked may leave; the work goes on, and so does its claim.
+    let work = move || {
+        let _slot = slot;
+        work()
+    };
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| failed(error.into()))

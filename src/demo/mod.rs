@@ -162,6 +162,8 @@ impl Demo {
     /// When it can't be made; the one before stays.
     pub async fn refresh(&self, seed: Option<u64>) -> anyhow::Result<Arc<Generation>> {
         let turn = self.db.begin().await?;
+        turn.execute_unprepared("set local lock_timeout = 0")
+            .await?;
         lock(&turn, "select pg_advisory_xact_lock($1)").await?;
         let generation = self.make(seed).await?;
         turn.commit().await?;

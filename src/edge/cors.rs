@@ -21,7 +21,8 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
 /// The headers of answers that a page may read, besides the few that it always may.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "Allow, Content-Disposition, Deprecation, Duplicate-Request, ETag, Link, Location, Preference-Applied, \
-     RateLimit, RateLimit-Policy, Retry-After, Sandlot-Mode, Sandlot-Seed, Sandlot-Simulated, Sunset, \
+     RateLimit, RateLimit-Policy, Retry-After, Sandlot-Mode, Sandlot-Next-Cursor, Sandlot-Page, Sandlot-Seed, \
+     Sandlot-Simulated, Sandlot-Total, Sunset, \
      WWW-Authenticate, X-Request-Id",
 );
 

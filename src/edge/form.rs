@@ -66,6 +66,10 @@ impl Fields {
     pub fn optional_object(&mut self, name: &str) -> Option<Map<String, Value>> {
         match self.object.remove(name) {
             None | Some(Value::Null) => None,
+            Some(value) if holds_nul(&value) => {
+                self.fault(name, "must not contain the character NUL");
+                None
+            }
             Some(Value::Object(object)) => Some(object),
             Some(_) => {
                 self.fault(name, "must be an object");
@@ -231,6 +235,18 @@ impl<'a, T: Form> ApiExtractor<'a> for Body<T> {
             &bytes
         };
         Ok(Self(read(text)?))
+    }
+}
+
+/// Whether a text in it has the one character that Postgres stores in none.
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        _ => false,
     }
 }
 

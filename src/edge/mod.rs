@@ -140,6 +140,14 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
             uri: parts.uri.clone(),
             origin: parts.headers.get(header::ORIGIN).cloned(),
         };
+        let mut watch = Watch {
+            edge: self,
+            asked: &asked,
+            visit: &visit,
+            id: &id,
+            started,
+            ended: false,
+        };
 
         let outcome = match self.enter(&parts, origin.secure, &visit).await {
             Ok(Entry::Answered(response)) => Ok(response),
@@ -156,6 +164,7 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
                 Read::TooSlow => {
                     let (method, path) = (&asked.method, asked.uri.path());
                     tracing::info!(target: "access", %id, %method, path, "closed: the body came too slowly");
+                    watch.ended = true;
                     return None;
                 }
             },
@@ -172,7 +181,9 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
                 .render(error, &asked.method, asked.uri.path(), &id),
         };
         self.finish(&mut response, &asked, &drawn, origin.secure, &id);
-        self.note(&response, &asked, (&visit, &drawn), started.elapsed(), &id);
+        watch.ended = true;
+        let status = response.status().as_u16();
+        self.note(status, &asked, (&visit, &drawn), started.elapsed(), &id);
         Some(response)
     }
 
@@ -252,18 +263,19 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
         }
         guard::finish(headers, secure && self.door.https.is_some());
     }
+}
 
+impl<E> Edge<E> {
     /// Counts and logs an answer.
     fn note(
         &self,
-        response: &Response,
+        status: u16,
         asked: &Asked,
         (visit, drawn): (&Visit, &[Drawn]),
         elapsed: Duration,
         id: &RequestId,
     ) {
         let (method, path) = (&asked.method, asked.uri.path());
-        let status = response.status().as_u16();
         self.metrics.answered(method, status, elapsed);
         let refused = drawn.iter().find(|drawn| !drawn.granted);
         if let Some(drawn) = refused {
@@ -282,6 +294,31 @@ impl<E: Endpoint<Output = Response>> Edge<E> {
         if is_call && audit.is_on() && *method != Method::OPTIONS {
             let query = asked.uri.query();
             audit.record(visit.entry(method, path, query, status, elapsed, id.to_string()));
+        }
+    }
+}
+
+/// The status in the logs of a request whose client left before its answer: what it did may have been done.
+const CLIENT_LEFT: u16 = 499;
+
+/// Sees to it that a request is counted and logged, also where its client leaves and its future is dropped.
+struct Watch<'a, E> {
+    edge: &'a Edge<E>,
+    asked: &'a Asked,
+    visit: &'a Visit,
+    id: &'a RequestId,
+    started: Instant,
+    ended: bool,
+}
+
+impl<E> Drop for Watch<'_, E> {
+    fn drop(&mut self) {
+        if !self.ended {
+            let drawn = self.visit.drawn();
+            let elapsed = self.started.elapsed();
+            let visit = (self.visit, drawn.as_slice());
+            self.edge
+                .note(CLIENT_LEFT, self.asked, visit, elapsed, self.id);
         }
     }
 }

@@ -13,7 +13,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    time::{Sleep, sleep},
+    time::{Instant, Sleep, sleep},
 };
 
 /// Bytes a second that a client must take, once its time for the first ones is over.
@@ -29,7 +29,7 @@ pub struct Paced<S = TcpStream> {
 
 impl<S> Paced<S> {
     /// Gives up when what is to be written has not been taken after `patience`, and a second more
-    /// for each [`SLOWEST`] bytes that were.
+    /// for each [`SLOWEST`] bytes that were; but nobody who has stopped is waited for longer than `patience`.
     pub fn new(stream: S, patience: Duration) -> Self {
         Self {
             stream,
@@ -47,7 +47,7 @@ impl<S> Paced<S> {
             Poll::Ready(Ok(count)) => {
                 if let Some(waiting) = &mut self.waiting {
                     let more = Duration::from_secs_f64(count as f64 / SLOWEST);
-                    let deadline = waiting.deadline() + more;
+                    let deadline = (waiting.deadline() + more).min(Instant::now() + self.patience);
                     waiting.as_mut().reset(deadline);
                 }
                 Poll::Ready(Ok(count))

@@ -166,7 +166,9 @@ impl TenantApi {
         body: Body<Reset>,
     ) -> Result<Json<ResetBody>, Problem> {
         crate::auth::usable(&admin.tenant)?;
-        let report = tenancy.reset(&admin.tenant, body.0.tables).await?;
+        let (tenancy, tenant) = (Arc::clone(&tenancy), admin.tenant);
+        let reset = async move { tenancy.reset(&tenant, body.0.tables).await };
+        let report = to_its_end(reset).await?;
         Ok(Json(ResetBody {
             whole: report.whole,
             tables: report.tables,
@@ -199,7 +201,9 @@ impl TenantApi {
         body: Body<NewSnapshot>,
     ) -> Result<Taken, Problem> {
         crate::auth::usable(&admin.tenant)?;
-        let snapshot = tenancy.take_snapshot(&admin.tenant, body.0.name).await?;
+        let (tenancy, tenant) = (Arc::clone(&tenancy), admin.tenant);
+        let taken = async move { tenancy.take_snapshot(&tenant, body.0.name).await };
+        let snapshot = to_its_end(taken).await?;
         Ok(Taken::Created(Json(snapshot.into())))
     }
 
@@ -214,7 +218,8 @@ impl TenantApi {
         id: Path<i64>,
     ) -> Result<Json<Restored>, Problem> {
         crate::auth::usable(&admin.tenant)?;
-        tenancy.restore_snapshot(&admin.tenant, id.0).await?;
+        let (tenancy, tenant) = (Arc::clone(&tenancy), admin.tenant);
+        to_its_end(async move { tenancy.restore_snapshot(&tenant, id.0).await }).await?;
         Ok(Json(Restored { restored: id.0 }))
     }
 
@@ -228,9 +233,18 @@ impl TenantApi {
         admin: TenantAdmin,
         id: Path<i64>,
     ) -> Result<Json<SnapshotBody>, Problem> {
-        let was = tenancy.delete_snapshot(&admin.tenant, id.0).await?;
+        let (tenancy, tenant) = (Arc::clone(&tenancy), admin.tenant);
+        let was = to_its_end(async move { tenancy.delete_snapshot(&tenant, id.0).await }).await?;
         Ok(Json(was.into()))
     }
+}
+
+/// Goes on where the client has left: half of it would leave schemas and rights behind.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    let ended = tokio::spawn(work).await;
+    ended.map_err(|error| Problem::new(Kind::InternalError).because(error))?
 }
 
 /// A state of the tenant that is kept.

@@ -58,7 +58,7 @@ impl Tenancy {
                     }
                     let mut done = tenant.clone().into_active_model();
                     done.template_version = Set(version.number);
-                    tenant::Entity::update(done).exec(&lock).await?;
+                    tenant::Entity::update(done).exec(&lock.lock).await?;
                     lock.commit().await?;
                     self.directory.forget(&tenant.api_key).await;
                     return Ok(report);

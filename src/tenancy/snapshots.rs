@@ -10,6 +10,7 @@ use sea_orm::{
     sea_query::{LockBehavior, LockType},
 };
 use tenants::{names, script};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{
     directory::tenant,
@@ -22,6 +23,9 @@ use super::Tenancy;
 const MOST: usize = 3;
 /// How long a snapshot may take to be made or restored.
 const LIMIT: Duration = Duration::from_secs(50);
+
+/// Tenants that are worked on at once: each holds a connection to the platform's database for as long.
+static PLACES: Semaphore = Semaphore::const_new(6);
 
 /// How long whoever has a tenant's record is waited for: what had it for a call that was refused lets go of it a moment
 /// after the answer, and what is written down about tenants needs it for another.
@@ -167,11 +171,14 @@ impl Tenancy {
     }
 
     /// Locks the tenant's record, so that nobody else resets, snapshots or deletes it meanwhile.
-    pub(super) async fn alone_with(
-        &self,
-        tenant: &tenant::Model,
-    ) -> Result<DatabaseTransaction, Problem> {
+    pub(super) async fn alone_with(&self, tenant: &tenant::Model) -> Result<Alone, Problem> {
         let until = Instant::now() + PATIENCE;
+        let place = tokio::time::timeout(PATIENCE, PLACES.acquire()).await;
+        let Ok(Ok(place)) = place else {
+            return Err(Problem::new(Kind::ServiceUnavailable)
+                .detail("Others' copies are being worked on. Try it again.")
+                .header("retry-after", "1"));
+        };
         loop {
             let lock = self.db.begin().await?;
             let mine = tenant::Entity::find_by_id(tenant.id)
@@ -180,7 +187,10 @@ impl Tenancy {
                 .one(&lock)
                 .await?;
             if mine.is_some() {
-                return Ok(lock);
+                return Ok(Alone {
+                    lock,
+                    _place: place,
+                });
             }
             lock.rollback().await?;
             if Instant::now() >= until {
@@ -204,6 +214,19 @@ impl Tenancy {
         self.tenants.delete_snapshot(&snapshot.schema).await?;
         Entity::delete_by_id(snapshot.id).exec(&self.db).await?;
         Ok(())
+    }
+}
+
+/// A tenant that nobody else resets, snapshots or deletes.
+pub(super) struct Alone {
+    /// The transaction that holds its row.
+    pub(super) lock: DatabaseTransaction,
+    _place: SemaphorePermit<'static>,
+}
+
+impl Alone {
+    pub(super) async fn commit(self) -> Result<(), DbErr> {
+        self.lock.commit().await
     }
 }
 
