@@ -29,6 +29,12 @@ pub async fn explain(
                 _ => no_such_row(plan),
             };
         }
+        Failure::LongCursor => {
+            return Problem::new(Kind::InvalidParameter).field(
+                "cursor",
+                "can't hold the values that this order sorts by: they are too long; sort by others, or take `page`",
+            );
+        }
         Failure::Moved(None) => {
             return Problem::new(Kind::ServiceUnavailable)
                 .detail("The table was being changed meanwhile. Try it again.");
@@ -76,7 +82,12 @@ async fn misfit_parameters(schema: &str, plan: &Plan, lease: &Lease) -> Option<P
         if &*bind.at == "id" {
             return Some(no_such_row(plan));
         }
-        let message = misfit(&error, "the value");
+        let value = bind.value.as_deref().unwrap_or_default();
+        let message = format!(
+            "`{}` {}",
+            brief(value),
+            misfit(&error, &type_of(&bind.cast))
+        );
         let known = problem.errors.get(&*bind.at);
         if known.is_none_or(|messages| !messages.contains(&message)) {
             problem = problem.field(bind.at.clone(), message);
@@ -113,6 +124,12 @@ async fn misfit_columns(
     (!problem.errors.is_empty()).then_some(problem)
 }
 
+/// The last name of the type that a value is turned into.
+fn type_of(cast: &str) -> String {
+    let name = cast.rsplit("::").next().unwrap_or(cast);
+    name.rsplit('.').next().unwrap_or(name).replace('"', "")
+}
+
 /// The error of a trial, if it says something of the value: others come from elsewhere.
 fn fault<T>(tried: Result<T, Error>) -> Option<Error> {
     tried.err().filter(sqlstate::is_misfit)
@@ -128,7 +145,10 @@ fn no_such_row(plan: &Plan) -> Problem {
 fn misfit(error: &Error, what: &str) -> String {
     match error.state().map(tokio_postgres::error::SqlState::code) {
         Some("22001") => format!("is too long for {what}"),
-        Some("22003" | "22008") => format!("is out of range for {what}"),
+        Some("22003") => format!("is out of range for {what}"),
+        Some("22007" | "22008") => {
+            format!("is no valid {what}, or out of its range; it is read as in ISO 8601")
+        }
         Some("23514") => format!("is outside of what {what} allows"),
         Some("22P05") => "holds a character that can't be stored".to_owned(),
         _ => format!("is no valid {what}"),

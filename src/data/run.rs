@@ -44,6 +44,8 @@ pub enum Failure {
     TooLarge,
     /// One of several writes touched no row.
     Missed,
+    /// What the rows are sorted by is more than a cursor holds.
+    LongCursor,
 }
 
 /// What happens to what a write did.
@@ -244,6 +246,21 @@ pub async fn scalar<T: for<'a> FromSql<'a>>(
         Some(row) => Ok(row?.try_get(0)?),
         None => Ok(None),
     }
+}
+
+/// The same, `in_transaction` in one of the lease's kind, as [`read`] has it.
+pub async fn figure<T: for<'a> FromSql<'a>>(
+    lease: &Lease,
+    statement: &Statement,
+    in_transaction: bool,
+) -> Result<Option<T>, Error> {
+    if !in_transaction {
+        return scalar(lease, statement).await;
+    }
+    lease.batch_execute(lease.begin_text()).await?;
+    let figure = scalar(lease, statement).await;
+    lease.batch_execute("rollback").await?;
+    figure
 }
 
 /// Tries whether a parameter's value is one of its type.

@@ -19,6 +19,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tenants::{Identity, Lease, Tenants};
 
+/// A longer cursor would not fit into an address, nor into a header.
+const LONGEST_CURSOR: usize = 2048;
+
 /// What answering needs besides the request: one for the whole server.
 #[derive(Clone)]
 pub struct Spine {
@@ -281,16 +284,20 @@ impl Spine {
             Vec::new()
         };
         let outcome = run::read(lease, statement, ask.format, &capture, own).await?;
-        let total = total(&ask.identity.schema, plan, read, lease, &outcome).await?;
+        let total = total(&ask.identity.schema, plan, read, (lease, own), &outcome).await?;
         let shown = read.offset.saturating_add(outcome.rows);
         let more = outcome.more || (!read.peek && total.is_some_and(|total| shown < total));
         let table = &plan.catalog.tables[plan.table];
         let next_cursor = match outcome.last {
             Some(values) if more && read.cursor => {
-                Some(self.seal.close(&order_text(table, &read.order), &values))
+                let cursor = self.seal.close(&order_text(table, &read.order), &values);
+                Some(cursor).filter(|cursor| cursor.len() <= LONGEST_CURSOR)
             }
             _ => None,
         };
+        if more && read.by_cursor && next_cursor.is_none() {
+            return Err(Failure::LongCursor);
+        }
         Ok(Answer {
             body: outcome.body,
             rows: outcome.rows,
@@ -406,7 +413,7 @@ async fn total(
     schema: &str,
     plan: &Plan,
     read: &Read,
-    lease: &Lease,
+    (lease, own): (&Lease, bool),
     outcome: &Outcome,
 ) -> Result<Option<u64>, Failure> {
     let whole = |n: i64| u64::try_from(n).unwrap_or(0);
@@ -423,7 +430,7 @@ async fn total(
             let Some(statement) = sql::count(plan, schema) else {
                 return Ok(None);
             };
-            let total: Option<i64> = run::scalar(lease, &statement)
+            let total: Option<i64> = run::figure(lease, &statement, own)
                 .await
                 .map_err(Failure::Database)?;
             Ok(total.map(whole))
@@ -432,7 +439,7 @@ async fn total(
             let Some(statement) = sql::estimate(plan, schema) else {
                 return Ok(None);
             };
-            let top: Option<String> = run::scalar(lease, &statement)
+            let top: Option<String> = run::figure(lease, &statement, own)
                 .await
                 .map_err(Failure::Database)?;
             Ok(top.as_deref().and_then(estimated))

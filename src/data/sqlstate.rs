@@ -4,7 +4,7 @@
 //! says by `raise`. Constraints are looked up in the catalog by name, so nothing is said of
 //! tables that the caller does not see.
 
-use super::catalog::{Catalog, Relation, Table};
+use super::catalog::{Catalog, Generated, Relation, Table};
 use super::plan::{Plan, Rules, Step, brief};
 use crate::problem::{Kind, Problem};
 use tenants::Error;
@@ -40,6 +40,11 @@ pub fn is_misfit(error: &Error) -> bool {
     })
 }
 
+/// Whether a function's own `raise` said so, under whatever code.
+pub fn is_raised(refused: &DbError) -> bool {
+    refused.code().code() == "P0001" || refused.routine() == Some("exec_stmt_raise")
+}
+
 /// Whether a reference between rows would break.
 pub fn is_reference(error: &Error) -> bool {
     error
@@ -54,6 +59,7 @@ pub fn problem(error: Error, plan: &Plan, rules: &Rules, schema: &str) -> Proble
         return error.into();
     };
     let answer = match refused.code().code().split_at(2) {
+        _ if is_raised(refused) => other(refused, plan),
         ("23", _) => constraint(refused, plan, rules, schema),
         ("57", "014") => Kind::RequestTimeout.into(),
         ("08" | "57", _) => Problem::new(Kind::ServiceUnavailable)
@@ -113,7 +119,7 @@ impl Plan {
 /// Anything without a row of its own: code of the tenant's that failed, most likely.
 fn other(refused: &DbError, plan: &Plan) -> Problem {
     let name = brief(&plan.definition().name);
-    let raised = refused.code().code() == "P0001";
+    let raised = is_raised(refused);
     let said = if raised {
         format!(": {}", brief(refused.message()))
     } else {
@@ -181,7 +187,7 @@ fn missing(refused: &DbError, plan: &Plan, rules: &Rules) -> Problem {
     let Step::Insert(insert) = &plan.step else {
         return problem;
     };
-    if table.triggers {
+    if table.filled_in {
         return problem;
     }
     for (at, column) in table.columns.iter().enumerate() {
@@ -199,7 +205,10 @@ fn unique(table: &Table, name: &str, plan: &Plan, rules: &Rules) -> Problem {
         .uniques
         .iter()
         .find(|unique| unique.name == name)
-        .map(|unique| unique.columns.as_slice())
+        .map(|unique| match unique.inside.as_slice() {
+            [] => unique.columns.as_slice(),
+            inside => inside,
+        })
         .or_else(|| {
             let check = table.checks.iter().find(|check| check.name == name)?;
             Some(check.columns.as_slice())
@@ -320,6 +329,20 @@ fn shown(table: &Table, rules: &Rules) -> String {
     }
 }
 
+/// The column, or those that it is computed from, which are what a client can change.
+fn settable(table: &Table, column: usize) -> Vec<usize> {
+    let computed = &table.columns[column];
+    let expression = match (&computed.generated, &computed.default) {
+        (Generated::Stored, Some(expression)) => expression,
+        _ => return vec![column],
+    };
+    let words: Vec<&str> = expression
+        .split(|c: char| !c.is_alphanumeric() && c != '_')
+        .collect();
+    let from = (0..table.columns.len()).filter(|at| words.contains(&&*table.columns[*at].name));
+    from.collect()
+}
+
 fn named(
     mut problem: Problem,
     table: &Table,
@@ -327,7 +350,7 @@ fn named(
     message: &str,
     rules: &Rules,
 ) -> Problem {
-    for &column in columns {
+    for column in columns.iter().flat_map(|column| settable(table, *column)) {
         let name = &table.columns[column].name;
         if rules.sees_column(table, column) || rules.public_name(&table.name, name) != name {
             problem = problem.field(rules.public_name(&table.name, name), message);

@@ -308,10 +308,14 @@ fn of_report(table: &Table, columns: &[usize]) -> Vec<Parameter> {
         .map(name)
         .unwrap_or_default();
     let shown: Vec<String> = columns.iter().take(3).map(name).collect();
-    let filtered = columns
+    let status = columns
         .iter()
-        .find(|at| table.columns[**at].name == "status")
-        .map_or_else(|| first.clone(), name);
+        .find(|at| table.columns[**at].name == "status");
+    let filtered = status.map_or_else(|| first.clone(), name);
+    let filter = match status.map(|at| &table.columns[*at].ty) {
+        Some(ty) if ty.is_number() => format!("{filtered}:1"),
+        _ => format!("{filtered}.notnull:true"),
+    };
     vec![
         disabled("page", "1", "Page number"),
         disabled("per_page", "25", "Rows of a page, 1000 at most"),
@@ -323,7 +327,7 @@ fn of_report(table: &Table, columns: &[usize]) -> Vec<Parameter> {
         disabled("fields", shown.join(","), "Columns to show"),
         disabled(
             "filter",
-            format!("{filtered}:1"),
+            filter,
             "`column:value` or `column.operator:value`",
         ),
         disabled(
@@ -380,12 +384,12 @@ fn of_figures(view: &Table, columns: &[usize]) -> Vec<Parameter> {
         parameters.push(disabled(
             "period",
             "monthly",
-            "daily, weekly, monthly, quarterly or yearly",
+            "daily, weekly, monthly, quarterly or yearly; goes with `date`",
         ));
         parameters.push(disabled(
             "date",
             date,
-            "The column that periods are made of",
+            "The column that periods are made of; goes with `period`",
         ));
     }
     parameters.push(disabled("limit", "100", "The most groups"));

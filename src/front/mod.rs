@@ -49,7 +49,7 @@ const TRIES: [(&str, &str); 5] = [
     ),
     (
         "A report, month by month",
-        "/api/v1/reports/invoices/aggregate?measure=total&aggregation=sum&period=yearly",
+        "/api/v1/reports/invoices/aggregate?measure=total&aggregation=sum&period=monthly",
     ),
     ("An error", "/api/v1/invoices?filter[no_such_column]=1"),
 ];

@@ -208,12 +208,16 @@ impl<'a> Compiler<'a> {
         let columns = fields.filter(|(name, _)| !is_nested(name));
         let cells = columns.map(|(name, value)| {
             let column = shape.columns.iter().find(|column| column.name == *name);
+            let column = column.map(|column| &definition.columns[column.position]);
+            // A single value is a list of one (3.11).
+            let json = match (column, value) {
+                (_, Json::List(_) | Json::Null) => value.to_string(),
+                (Some(column), single) if column.ty.base().array => format!("[{single}]"),
+                (_, value) => value.to_string(),
+            };
             Cell {
-                name: column.map_or_else(
-                    || name.clone(),
-                    |column| definition.columns[column.position].name.clone(),
-                ),
-                json: value.to_string(),
+                name: column.map_or_else(|| name.clone(), |column| column.name.clone()),
+                json,
                 trusted: false,
             }
         });

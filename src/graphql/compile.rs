@@ -162,7 +162,8 @@ impl<'a> Compiler<'a> {
                     key: key(),
                     body: self.body(
                         table,
-                        self.argument(field, input_name(&named.join(", "))).as_ref(),
+                        self.argument(field, &input_name(&named.join(", ")))
+                            .as_ref(),
                     ),
                     select,
                 })

@@ -14,7 +14,7 @@ use crate::data::once::Once;
 use crate::data::plan::Rules;
 use crate::data::request::Request;
 use crate::data::rows::Format;
-use crate::data::run::Keep;
+use crate::data::run::{Keep, MAX_ANSWER};
 use crate::data::{self, Answer, Ask, Spine};
 use crate::edge::visit::Visit;
 use crate::problem::{Kind, Problem};
@@ -341,6 +341,7 @@ async fn run(
     };
     let mut written = written.into_iter();
     let mut answers = Vec::with_capacity(steps.len());
+    let mut bytes = 0;
     for step in &steps {
         let answer = match &step.source {
             Source::Constant(_) | Source::Introspection => Ok(Answer::default()),
@@ -349,6 +350,21 @@ async fn run(
             }
             Source::Request(_, request) | Source::Figures(request, _) => read(on, request).await,
         };
+        bytes += answer
+            .as_ref()
+            .map_or(0, |answer: &Answer| answer.body.len());
+        // What was written is written, and answered.
+        if bytes > MAX_ANSWER && !compiled.writes {
+            let problem = Problem::new(Kind::BadRequest).detail(format!(
+                "The rows of all fields are more than {} MB; ask for fewer of them.",
+                MAX_ANSWER >> 20
+            ));
+            return Ok(Outcome {
+                data: Some(b"null".to_vec()),
+                faults: vec![step.fault(problem)],
+                ..Outcome::default()
+            });
+        }
         let ends = answer.is_err() && !step.may_be_null();
         answers.push(answer);
         if ends {

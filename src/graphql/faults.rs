@@ -38,10 +38,23 @@ impl Fault {
         }
     }
 
+    /// What went wrong, whole: many clients show nothing else.
+    fn message(&self) -> String {
+        let mut message = self.problem.detail.to_string();
+        for (at, reasons) in &self.problem.errors {
+            for reason in reasons {
+                if !message.contains(reason) {
+                    message.push_str(&format!(" {at}: {reason}."));
+                }
+            }
+        }
+        message
+    }
+
     fn json(&self, public_url: &str) -> Value {
         let kind = self.problem.kind;
         let mut error = Map::new();
-        error.insert("message".to_owned(), self.problem.detail.as_ref().into());
+        error.insert("message".to_owned(), self.message().into());
         if !self.locations.is_empty() {
             let places = self.locations.iter();
             let places = places.map(|at| json!({"line": at.line, "column": at.column}));

@@ -404,10 +404,16 @@ impl Sdl<'_> {
     }
 }
 
-/// The name of the argument with new values; a key's column of that name goes first.
-pub fn input_name(key: &str) -> &'static str {
-    let taken = key.split(", ").any(|part| part.starts_with("input:"));
-    if taken { "input_" } else { "input" }
+/// The name of the argument with new values; a key's columns of that name go first.
+pub fn input_name(key: &str) -> String {
+    let mut name = "input".to_owned();
+    while key
+        .split(", ")
+        .any(|part| part.split(':').next() == Some(&name))
+    {
+        name.push('_');
+    }
+    name
 }
 
 const _: () = assert!(DEFAULT_LIMIT <= MAX_LIMIT);

@@ -43,6 +43,7 @@ fn table(name: &str, columns: &[&str], keys: &[(&str, usize)]) -> Table {
             name: format!("{name}_pkey"),
             columns: vec![0],
             plain: true,
+            inside: Vec::new(),
             deferrable: false,
         }],
         foreign_keys: keys

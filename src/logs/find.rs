@@ -1,6 +1,6 @@
 //! What of the log is asked for, and the statement that finds it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection, QueryResult, Statement, Value};
 
 use super::{Call, Who, shown};
@@ -105,10 +105,19 @@ impl Filters {
                 format!("reaches the latest {REACH} calls; `until` leads to earlier ones"),
             ));
         }
+        for (name, text) in [
+            ("method", &given.method),
+            ("path", &given.path),
+            ("user_id", &given.user),
+        ] {
+            if text.as_ref().is_some_and(|text| text.contains('\0')) {
+                return Err(invalid(name, "must not contain the character NUL"));
+            }
+        }
         let instant = |name, text: Option<String>| {
             text.map(|text| match text.parse::<DateTime<Utc>>() {
-                Ok(instant) => Ok(instant),
-                Err(_) => Err(invalid(
+                Ok(instant) if (0..=9999).contains(&instant.year()) => Ok(instant),
+                _ => Err(invalid(
                     name,
                     "is an instant such as 2026-11-28T12:00:00Z (RFC 3339)",
                 )),

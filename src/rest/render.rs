@@ -40,7 +40,11 @@ pub fn created(answer: Answer, many: bool, target: &Target, call: &Call<'_>) -> 
         reply.status = 200;
     }
     if let (false, Target::Rows { table, .. }, false) = (many, target, answer.key.is_empty()) {
-        let key: Vec<String> = answer.key.iter().map(|part| encode(part)).collect();
+        let mut key: Vec<String> = answer.key.iter().map(|part| encode(part)).collect();
+        // The words of fixed addresses are rows where they are encoded.
+        if key == ["schema"] {
+            key = vec!["%73chema".to_owned()];
+        }
         let address = format!("{}/{}/{}", call.base, encode(table), key.join(","));
         reply.headers.push(("Location", address));
     }

@@ -8,7 +8,7 @@ use tenants::Error;
 use tokio_postgres::error::{DbError, ErrorPosition};
 
 use crate::{
-    data::plan::brief,
+    data::{plan::brief, sqlstate},
     problem::{Kind, Problem},
 };
 
@@ -59,7 +59,14 @@ impl Failure {
 
 fn told(refused: &DbError, shift: u32) -> Problem {
     let code = refused.code().code();
+    let refuses = || {
+        Problem::new(Kind::BadRequest).detail(format!(
+            "PostgreSQL refuses the statement: {}",
+            cut(refused.message())
+        ))
+    };
     let problem = match code.split_at(2) {
+        _ if sqlstate::is_raised(refused) => refuses(),
         ("57", "014") => return Kind::RequestTimeout.into(),
         ("53", rest) if rest != "400" => Problem::new(Kind::ServiceUnavailable)
             .detail("The database is short of resources for the moment."),
@@ -72,8 +79,7 @@ fn told(refused: &DbError, shift: u32) -> Problem {
             Problem::new(Kind::BadRequest)
                 .detail("`query` holds more than one statement; send one a request.")
         }
-        _ => Problem::new(Kind::BadRequest)
-            .detail(format!("PostgreSQL refuses the statement: {}", cut(refused.message()))),
+        _ => refuses(),
     };
     let mut problem = problem
         .field("query", cut(refused.message()))

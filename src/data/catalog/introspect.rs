@@ -82,18 +82,25 @@ select rel.oid, rel.relname::pg_catalog.text, rel.relkind::pg_catalog.text,
        pg_catalog.pg_relation_is_updatable(rel.oid, true) as writes,
        pg_catalog.obj_description(rel.oid, 'pg_class') as comment,
        exists (select from pg_catalog.pg_trigger t
-                where t.tgrelid == rel.oid and not t.tgisinternal) as triggers,
+                where t.tgrelid == rel.oid and not t.tgisinternal
+                  and (t.tgtype operator(pg_catalog.&) 7::pg_catalog.int2) == 7::pg_catalog.int2) as filled_in,
        exists ({CODE_ON_READ}) as code_on_read,
        exists ({CODE_ON_WRITE}) as code_on_write
   from rel";
 
-/// What may run a function of somebody's when rows are read: a policy, a column computed then, a
-/// type of the tenant's that a function takes, which may be its cast to JSON.
+/// What may run a function of somebody's when rows are read: a policy, a column computed then, an index's
+/// condition, which the planner works out, a type of the tenant's that a function takes, which may be its cast to JSON.
 const CODE_ON_READ: &str = "
   select from pg_catalog.pg_class c where c.oid == rel.oid
      and (c.relrowsecurity or c.relkind == any (array['v', 'f']::pg_catalog.\"char\"[]))
   union all
   select from pg_catalog.pg_attribute a where a.attrelid == rel.oid and a.attgenerated == 'v'
+  union all
+  select from (
+    select pg_catalog.concat(i.indexprs, i.indpred) as tree from pg_catalog.pg_index i where i.indrelid == rel.oid
+  ) planned
+  cross join lateral pg_catalog.regexp_matches(planned.tree, ':(funcid|opno) ([0-9]+)', 'g') called(name)
+   where called.name[2]::pg_catalog.oid operator(pg_catalog.>=) 16384::pg_catalog.oid
   union all
   select from pg_catalog.pg_attribute a
     join pg_catalog.pg_type t on t.oid == a.atttypid
@@ -217,7 +224,11 @@ const INDEXES: &str = "
 select i.indrelid, c.relname::pg_catalog.text, i.indisprimary,
        i.indpred is null as whole, not i.indimmediate as late,
        (i.indkey::pg_catalog.int2[])[0:i.indnkeyatts operator(pg_catalog.-) 1::pg_catalog.int2]
-         as columns
+         as columns,
+       array(select distinct d.refobjsubid::pg_catalog.int2 from pg_catalog.pg_depend d
+              where d.classid == 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid == c.oid
+                and d.refclassid == 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid == i.indrelid
+                and i.indexprs is not null) as inside
   from rel
   join pg_catalog.pg_index i on i.indrelid == rel.oid and i.indisunique
   join pg_catalog.pg_class c on c.oid == i.indexrelid
@@ -360,13 +371,24 @@ fn shown_default(value: String) -> Option<String> {
     }
     match value.find(NUMBERING[2]) {
         Some(start) => {
-            let end = value[start..]
-                .find(')')
-                .map_or(value.len(), |at| start + at);
+            let end = end_of_call(&value[start..]).map_or(value.len(), |at| start + at);
             Some(format!("{}nextval({}", &value[..start], &value[end..]))
         }
         None => Some(value),
     }
+}
+
+/// Where the bracket is that closes the first one. What stands between is of our making: no quoted brackets.
+fn end_of_call(text: &str) -> Option<usize> {
+    let mut open = 0;
+    text.char_indices().find_map(|(at, c)| {
+        open += match c {
+            '(' => 1,
+            ')' => -1,
+            _ => 0,
+        };
+        (c == ')' && open == 0).then_some(at)
+    })
 }
 
 /// Whether a default calls a function of that name.
@@ -442,7 +464,7 @@ impl Build {
             updatable: can(2),
             insertable: can(3),
             deletable: can(4),
-            triggers: row.try_get("triggers")?,
+            filled_in: row.try_get("filled_in")?,
             code_on_read: row.try_get("code_on_read")?,
             code_on_write: row.try_get("code_on_write")?,
             ..Table::default()
@@ -487,6 +509,7 @@ impl Build {
         };
         let numbers: Vec<i16> = row.try_get("columns")?;
         let columns = self.columns(at, &numbers);
+        let inside = self.columns(at, &row.try_get::<_, Vec<i16>>("inside")?);
         let plain = columns.len() == numbers.len() && row.try_get("whole")?;
         if row.try_get("indisprimary")? {
             self.tables[at].key = columns.clone();
@@ -495,6 +518,7 @@ impl Build {
             name: row.try_get("relname")?,
             columns,
             plain,
+            inside,
             deferrable: row.try_get("late")?,
         });
         Ok(())

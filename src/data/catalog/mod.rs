@@ -48,8 +48,8 @@ pub struct Table {
     pub updatable: bool,
     /// Whether rows can be deleted, by the table's nature.
     pub deletable: bool,
-    /// Whether somebody put triggers on it (those of foreign keys do not count).
-    pub triggers: bool,
+    /// Whether a trigger may fill in a row before it is made.
+    pub filled_in: bool,
     /// Whether reading its rows may run code that Postgres does not ship.
     pub code_on_read: bool,
     /// Whether writing its rows may run such code, or change the session.
@@ -143,6 +143,8 @@ pub struct Unique {
     pub name: String,
     /// Positions of its columns; those that are expressions are left out.
     pub columns: Vec<usize>,
+    /// Positions of all that expressions in it read, and of its columns; empty without expressions.
+    pub inside: Vec<usize>,
     /// Whether it holds for every row by plain columns: not partial, without expressions.
     pub plain: bool,
     /// Whether it is checked late, which `on conflict` can't use.

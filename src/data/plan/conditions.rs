@@ -129,7 +129,7 @@ impl Scope<'_> {
                     let name = operator.name();
                     return Err(refuse(at, format!("`{name}` takes an array")));
                 };
-                let texts = elements.iter().map(|element| text(ty, element));
+                let texts = elements.iter().map(|element| text(ty, operator, element));
                 (
                     operator,
                     texts.collect::<Option<Vec<_>>>().ok_or_else(|| {
@@ -140,7 +140,7 @@ impl Scope<'_> {
                     })?,
                 )
             }
-            (operator, value) => match text(ty, value) {
+            (operator, value) => match text(ty, operator, value) {
                 Some(text) => (operator, vec![text]),
                 None => {
                     return Err(refuse(
@@ -204,12 +204,15 @@ fn which(word: &str) -> Option<Which> {
     }
 }
 
-/// A JSON value as text that the type reads: what is in a string, an array as Postgres spells it.
-fn text(ty: &Type, json: &str) -> Option<String> {
+/// A JSON value as text that the type reads: what is in a string, an array as Postgres spells it; JSON is JSON.
+fn text(ty: &Type, operator: Operator, json: &str) -> Option<String> {
+    let is_json = matches!(ty.base().oid, oid::JSON | oid::JSONB);
+    let is_pattern = matches!(operator, Operator::Like | Operator::Ilike);
     match json.as_bytes().first()? {
+        b'"' if is_json && !is_pattern => Some(json.to_owned()),
         b'"' => string_value(json),
         b'[' if ty.base().array => array(json),
-        b'[' | b'{' if matches!(ty.base().oid, oid::JSON | oid::JSONB) => Some(json.to_owned()),
+        b'[' | b'{' if is_json => Some(json.to_owned()),
         b'[' | b'{' => None,
         _ if json == "null" => None,
         _ => Some(json.to_owned()),

@@ -72,6 +72,8 @@ pub struct Read {
     pub single: bool,
     /// Whether the answer says where the next page starts.
     pub cursor: bool,
+    /// Whether it was asked for by one.
+    pub by_cursor: bool,
 }
 
 /// Figures to show.

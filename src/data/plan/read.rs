@@ -41,6 +41,7 @@ impl Scope<'_> {
             count: Count::None,
             single: true,
             cursor: false,
+            by_cursor: false,
         })
     }
 
@@ -97,6 +98,7 @@ impl Scope<'_> {
             count: Count::None,
             single: false,
             cursor: false,
+            by_cursor: false,
         })
     }
 
@@ -359,7 +361,9 @@ impl Scope<'_> {
             })
             .collect();
         let given = list.rows.page.cursor.as_ref();
-        let Some(columns) = columns.filter(|columns| !columns.is_empty()) else {
+        // Rows of a view may be alike in all columns: the next page would begin behind all of them.
+        let apart = |columns: &Vec<usize>| !columns.is_empty() && table.has_key();
+        let Some(columns) = columns.filter(apart) else {
             if given.is_some() {
                 return Err(Problem::new(Kind::InvalidParameter).field(
                     "cursor",
@@ -381,6 +385,7 @@ impl Scope<'_> {
             }
         }
         read.cursor = true;
+        read.by_cursor = given.is_some();
         Ok(())
     }
 }

@@ -70,6 +70,7 @@ static SHOP: LazyLock<Arc<Catalog>> = LazyLock::new(|| {
             name: format!("{name}_pkey"),
             columns: key.to_vec(),
             plain: !key.is_empty(),
+            inside: Vec::new(),
             deferrable: false,
         }],
         insertable: true,
