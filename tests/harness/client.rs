@@ -224,6 +224,15 @@ impl Answer {
             );
             return;
         }
+        if self.header("hx-reswap") == "none" {
+            // A line above a page of the panel that stays as it is.
+            assert!(
+                self.header("content-type").starts_with("text/plain"),
+                "{}",
+                self.asked
+            );
+            return;
+        }
         if self
             .header("content-type")
             .starts_with("application/graphql-response+json")

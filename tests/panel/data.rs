@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Visitor, between, encode};
 use crate::harness::{Server, Tenant};
 
-async fn at_work(name: &str) -> (Server, Tenant, Visitor, String) {
+pub async fn at_work(name: &str) -> (Server, Tenant, Visitor, String) {
     let server = Server::start().await;
     let tenant = server.tenant(name).await;
     let visitor = Visitor::of(&server, &tenant).await;

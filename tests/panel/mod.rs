@@ -14,6 +14,7 @@ mod graphql;
 mod journey;
 mod pages;
 mod settings;
+mod typed;
 mod values;
 mod walls;
 mod watch;
