@@ -113,7 +113,13 @@ impl Look<'_> {
     fn expressions(&self, at: usize) -> Vec<Of> {
         let (amounts, counts, shares) = self.figures(at);
         // An amount of each row first: where it is rounded, what it is worked out of comes to something else.
-        let mut of: Vec<Of> = amounts.iter().map(|column| Of::Column(*column)).collect();
+        // The price of a piece comes last where there are pieces: it is the amount only as long as there is one of each.
+        let name = |column: &usize| &self.facts.catalog.tables[at].columns[*column].name;
+        let (prices, whole): (Vec<usize>, Vec<usize>) =
+            amounts.iter().copied().partition(|column| {
+                !counts.is_empty() && names::figure(name(column)) == Some(Figure::Price)
+            });
+        let mut of: Vec<Of> = whole.into_iter().map(Of::Column).collect();
         for amount in &amounts {
             for count in &counts {
                 of.push(Of::Form(Form::Times, vec![*amount, *count]));
@@ -124,6 +130,7 @@ impl Look<'_> {
                 }
             }
         }
+        of.extend(prices.into_iter().map(Of::Column));
         of.extend(counts.iter().map(|column| Of::Column(*column)));
         of.push(Of::Rows);
         of

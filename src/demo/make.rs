@@ -366,6 +366,9 @@ impl Cell<'_> {
                     ) => {
                         out.push_str(&text);
                     }
+                    (Make::One(of), Some(text)) if of.iter().all(|one| is_whole(one)) => {
+                        out.push_str(&text);
+                    }
                     (_, Some(text)) => out.push_str(&json_text(&text)),
                 }
             }
@@ -400,6 +403,14 @@ fn decimal(low: i64, high: i64, scale: u32, dice: &mut Dice) -> String {
 
 fn when(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(seconds, 0).unwrap_or_default()
+}
+
+/// Whether a choice is a number in JSON.
+fn is_whole(text: &str) -> bool {
+    text == "0"
+        || !text.starts_with('0')
+            && !text.is_empty()
+            && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// An item as arrays and rows take it, in double quotes.

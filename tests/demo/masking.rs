@@ -57,6 +57,7 @@ const FOLLOWS: &[&str] = &[
     "estimates.total_tax",
     "credit_notes.remaining",
     "projects.progress",
+    "invoices.exchange_rate",
 ];
 
 #[tokio::test]

@@ -28,6 +28,10 @@ update orders o set subtotal = s.t, tax = round(s.t * 0.19, 2), total = s.t + ro
     paid = round(s.t / 2, 2), balance = s.t + round(s.t * 0.19, 2) - round(s.t / 2, 2)
     from (select order_id, sum(line_total) as t, sum(quantity) as n from lines group by 1) s where s.order_id = o.id;
 insert into letters select n, 'mail' || (1 + n % 9) || '@corp.test', 'Dear' from generate_series(1, 30) n;
+create table bills (id int primary key, total numeric(10,2) not null);
+create table bill_lines (id int primary key, bill_id int references bills, unit_price numeric(8,2) not null, quantity int not null);
+insert into bills select n, n * 3.97 + 1.99 from generate_series(1, 20) n;
+insert into bill_lines select 2 * n, n, n * 3.97, 1 from generate_series(1, 20) n union all select 2 * n + 1, n, 1.99, 1 from generate_series(1, 20) n;
 insert into letters values (31, 'stranger@corp.test', 'Dear');
 ";
 
@@ -46,6 +50,8 @@ async fn what_adds_up_without_rules_adds_up_in_the_demo() {
     for total in [
         "orders.subtotal is the sum of lines.",
         "orders.pieces is the sum of lines.quantity",
+        // As long as there is one of each, the prices alone come to it, too.
+        "bills.total is the sum of bill_lines.unit_price * bill_lines.quantity",
         "orders.total is subtotal + tax",
         "orders.tax is subtotal * tax_rate / 100",
         "orders.balance is total - paid",
@@ -83,4 +89,39 @@ async fn what_adds_up_without_rules_adds_up_in_the_demo() {
     );
     let checks: i64 = superuser.query_one(&sql, &[]).await.unwrap().get(0);
     assert_eq!(checks, 3);
+}
+
+#[tokio::test]
+async fn members_of_documents_have_the_types_of_a_live_copy() {
+    let server = Server::start().await;
+    let (_, made) = demo(&server, 3).await;
+    let superuser = server.superuser().await;
+    for (table, column) in [
+        ("clients", "custom_fields"),
+        ("contracts", "terms"),
+        ("leads", "details"),
+        ("projects", "settings"),
+        ("staffs", "profile"),
+    ] {
+        let types = async |schema: &str| {
+            let sql = format!(
+                "select string_agg(distinct k || ' ' || jsonb_typeof(v), ', ' order by k || ' ' || jsonb_typeof(v))
+                 from {schema}.{table} t, jsonb_each(t.{column}) member(k, v)"
+            );
+            let row = superuser.query_one(&sql, &[]).await.unwrap();
+            row.get::<_, String>(0)
+        };
+        assert_eq!(
+            types(&made.identity.schema).await,
+            types("public").await,
+            "{table}.{column}"
+        );
+    }
+    let base = format!(
+        "select count(*) from {0}.invoices i join {0}.currencies c on c.id = i.currency_id
+         where case when c.rate = 1 then exchange_rate <> 1 else abs(exchange_rate / c.rate - 1) > 0.05 end",
+        made.identity.schema
+    );
+    let wrong: i64 = superuser.query_one(&base, &[]).await.unwrap().get(0);
+    assert_eq!(wrong, 0, "invoices with another rate than their currency's");
 }
