@@ -174,7 +174,7 @@ fn announce(address: &str, public_url: &str, demo: Option<&str>) {
     let demo = demo.map_or_else(String::new, |token| {
         format!(
             "demo token   {token}\n\
-             try it       curl '{public_url}/api/v1/clients?per_page=3' -H 'Authorization: Bearer {token}'\n"
+             try it       curl '{public_url}/api/v1/' -H 'Authorization: Bearer {token}'\n"
         )
     });
     let text = format!(

@@ -121,6 +121,11 @@ impl Demo {
         self.refresh.filter(|_| self.on)
     }
 
+    /// The demo that is served, if it is made already.
+    pub fn served(&self) -> Option<Arc<Generation>> {
+        self.current.borrow().clone()
+    }
+
     /// The demo that is served; waited for a little where the first one is being made.
     ///
     /// # Errors

@@ -183,6 +183,9 @@ impl Fields {
 /// # Errors
 /// `bad-request` if it is not a JSON object, `validation-failed` naming the fields at fault.
 pub fn read<T: Form>(body: &[u8]) -> Result<T, Problem> {
+    if body.is_empty() {
+        return Err(Problem::new(Kind::BadRequest).detail("The body is empty."));
+    }
     let value: Value = serde_json::from_slice(body).map_err(|error| {
         Problem::new(Kind::BadRequest).detail(format!("The body is not valid JSON: {error}."))
     })?;

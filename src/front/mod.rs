@@ -1,10 +1,15 @@
 //! The front door: what this is, a request to try in the page, and how to use the API.
 
+use std::sync::Arc;
+
 use askama::Template;
 use poem::{Request, Response, Result, handler, web::Data};
 
 use crate::{
     auth::jwt,
+    data::Spine,
+    demo::Demo,
+    listing::words::encode,
     panel::{
         page::{self, Shell},
         signed::{self, Copy},
@@ -19,7 +24,7 @@ struct Landing {
     shell: Shell,
     url: String,
     demo: Option<String>,
-    tries: &'static [(&'static str, &'static str)],
+    tries: Vec<(String, String)>,
 }
 
 #[derive(Template)]
@@ -54,9 +59,41 @@ const TRIES: [(&str, &str); 5] = [
     ("An error", "/api/v1/invoices?filter[no_such_column]=1"),
 ];
 
+/// Those for the template that ships, or what any other one has.
+async fn tries(demo: &Demo, spine: &Spine) -> Vec<(String, String)> {
+    let catalog = match demo.served() {
+        Some(generation) => spine.catalog(&generation.identity).await.ok(),
+        None => None,
+    };
+    let catalog = catalog.filter(|catalog| catalog.table("invoices").is_none());
+    let tables = catalog.iter().flat_map(|catalog| &catalog.tables);
+    let Some(table) = tables
+        .filter(|table| table.has_key() && table.name != "users")
+        .map(|table| encode(&table.name))
+        .next()
+    else {
+        let shipped = TRIES.iter();
+        return shipped
+            .map(|(words, target)| ((*words).to_owned(), (*target).to_owned()))
+            .collect();
+    };
+    let of = |words: &str, rest: &str| (words.to_owned(), format!("/api/v1/{rest}"));
+    vec![
+        of("What there is", ""),
+        of("Some rows", &format!("{table}?per_page=3")),
+        of("What a row is made of", &format!("{table}/schema")),
+        of("An error", &format!("{table}?filter[no_such_column]=1")),
+    ]
+}
+
 /// `GET /`: what this is, and a request to try.
 #[handler]
-pub async fn landing(request: &Request, url: Data<&PublicUrl>) -> Result<Response> {
+pub async fn landing(
+    request: &Request,
+    url: Data<&PublicUrl>,
+    made: Data<&Demo>,
+    spine: Data<&Arc<Spine>>,
+) -> Result<Response> {
     let demo = request.data::<PublicToken>().map(|token| token.0.clone());
     let signed = signed::signed(request).await?;
     shown(
@@ -65,7 +102,7 @@ pub async fn landing(request: &Request, url: Data<&PublicUrl>) -> Result<Respons
             shell: signed::shell(request, "A backend of your own", signed.as_ref()),
             url: url.0.0.clone(),
             demo,
-            tries: &TRIES,
+            tries: tries(&made, &spine).await,
         },
     )
     .await
@@ -102,7 +139,7 @@ fn codes() -> Vec<(u16, &'static str)> {
         (200, "Everything is in order."),
         (
             201,
-            "A row, a token, a copy was made; the header Location says where it is.",
+            "A row, a token, a copy was made; of one row or token the header Location says where it is.",
         ),
     ];
     for (status, words) in [

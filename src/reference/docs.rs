@@ -98,7 +98,7 @@ const PARAMETERS: &[(&str, &str, &str)] = &[
     (
         "where",
         "{\"or\":[{\"status\":{\"eq\":4}},{\"total\":{\"gt\":5000}}]}",
-        "A condition as JSON, for groups",
+        "A condition as JSON, for groups; with curl: -G --data-urlencode 'where=..'",
     ),
     (
         "include",

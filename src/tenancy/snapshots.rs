@@ -24,6 +24,9 @@ const MOST: usize = 3;
 /// How long a snapshot may take to be made or restored.
 const LIMIT: Duration = Duration::from_secs(50);
 
+/// How long others are waited for, without a connection.
+const QUEUE: Duration = Duration::from_secs(10);
+
 /// Tenants that are worked on at once: each holds a connection to the platform's database for as long.
 static PLACES: Semaphore = Semaphore::const_new(6);
 
@@ -173,7 +176,7 @@ impl Tenancy {
     /// Locks the tenant's record, so that nobody else resets, snapshots or deletes it meanwhile.
     pub(super) async fn alone_with(&self, tenant: &tenant::Model) -> Result<Alone, Problem> {
         let until = Instant::now() + PATIENCE;
-        let place = tokio::time::timeout(PATIENCE, PLACES.acquire()).await;
+        let place = tokio::time::timeout(QUEUE, PLACES.acquire()).await;
         let Ok(Ok(place)) = place else {
             return Err(Problem::new(Kind::ServiceUnavailable)
                 .detail("Others' copies are being worked on. Try it again.")
