@@ -16,6 +16,13 @@ pub async fn explain(
     lease: &Lease,
 ) -> Problem {
     let error = match failure {
+        Failure::TooLarge if !matches!(plan.step, Step::Read(_) | Step::Summarize(_)) => {
+            return Problem::new(Kind::BadRequest).detail(format!(
+                "The rows that were written are more than {} MB and can't be shown; they may have been kept. Look before \
+                 you send it again, and name few `fields`.",
+                run::MAX_ANSWER >> 20
+            ));
+        }
         Failure::TooLarge => {
             return Problem::new(Kind::BadRequest).detail(format!(
                 "The rows are more than {} MB; ask for fewer of them, or for fewer columns.",
