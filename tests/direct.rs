@@ -182,3 +182,20 @@ async fn a_tenants_share_of_connections_and_its_quota_hold_here_too() {
     tenant.admin.delete("/api/tenant").await.expect(200);
     assert_eq!(code(connect(&config).await), "28P01");
 }
+
+#[tokio::test]
+async fn silent_strangers_do_not_keep_a_tenant_out() {
+    let server = Server::start_with(&[LISTEN, "--direct-connections=4"]).await;
+    let tenant = server.tenant("strangers").await;
+    let url: Config = tenant.connection_url().await.parse().unwrap();
+    let port = url.get_ports()[0];
+    let mut silent = Vec::new();
+    for _ in 0..40 {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        // All of 127.0.0.0/8 is this machine.
+        socket.bind("127.0.0.9:0".parse().unwrap()).unwrap();
+        silent.push(socket.connect(([127, 0, 0, 1], port).into()).await.unwrap());
+    }
+    let client = connect(&url).await.unwrap();
+    client.query_one("select 1", &[]).await.unwrap();
+}

@@ -174,6 +174,18 @@ async fn json_is_compared_as_json() {
         r#"insert into jt values (1, '5'), (2, '"5"'), (3, '"abc"')"#,
     )
     .await;
+    let csv = tenant.admin.with("Accept", "text/csv");
+    let csv = csv.get("/api/v1/jt?sort=id").await.expect(200).text();
+    assert_eq!(
+        csv,
+        "id,j\r\n1,5\r\n2,\"\"\"5\"\"\"\r\n3,\"\"\"abc\"\"\"\r\n"
+    );
+    let back = tenant.admin.with("Content-Type", "text/csv");
+    sql(&tenant, "truncate jt").await;
+    let put = back
+        .call(hyper::Method::POST, "/api/v1/jt", Some(csv.into()))
+        .await;
+    put.expect(201);
     for (condition, ids) in [
         (r#"{"j":{"eq":"5"}}"#, vec![2]),
         (r#"{"j":{"eq":5}}"#, vec![1]),

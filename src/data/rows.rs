@@ -171,7 +171,10 @@ impl Layout {
                     member.value(&mut cell, &row)?;
                     match cell.as_slice() {
                         b"null" => {}
-                        [b'"', ..] => csv_field(out, unquote(&cell).as_bytes()),
+                        // A text in a document stays one: `"5"` is not 5.
+                        [b'"', ..] if !matches!(member.writer, Writer::Json | Writer::Jsonb) => {
+                            csv_field(out, unquote(&cell).as_bytes());
+                        }
                         json => csv_field(out, json),
                     }
                 }

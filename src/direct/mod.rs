@@ -16,6 +16,7 @@ mod startup;
 use std::{
     collections::HashMap,
     io,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -46,6 +47,9 @@ use startup::{First, Refusal, Startup};
 /// Sessions of one tenant.
 pub const EACH: usize = 5;
 
+/// Sockets of one address, and of all, that have not proved yet whose they are.
+const STRANGERS: (usize, usize) = (32, 1024);
+
 /// Time for the first message and the proof.
 const HASTE: Duration = Duration::from_secs(10);
 
@@ -64,13 +68,15 @@ pub struct Direct {
     tenants: Tenants,
     secret: [u8; 32],
     places: Arc<Semaphore>,
+    strangers: Semaphore,
+    /// Places of each role, and of each address of strangers.
     taken: Mutex<HashMap<String, usize>>,
 }
 
-/// One of a role's places, free again when dropped.
+/// One of the places of a role or address, free again when dropped.
 struct Place<'a> {
     door: &'a Direct,
-    role: String,
+    of: String,
 }
 
 impl Direct {
@@ -104,6 +110,7 @@ impl Direct {
             tenants,
             secret,
             places: Arc::new(Semaphore::new(settings.direct_connections as usize)),
+            strangers: Semaphore::new(STRANGERS.1),
             taken: Mutex::default(),
         })))
     }
@@ -126,8 +133,8 @@ impl Direct {
     /// Lets clients in for ever.
     pub async fn serve(self: Arc<Self>) {
         loop {
-            let client = match self.listener.accept().await {
-                Ok((client, _)) => client,
+            let (client, address) = match self.listener.accept().await {
+                Ok((client, address)) => (client, address.ip()),
                 Err(error) => {
                     tracing::debug!(%error, "a client was not accepted");
                     sleep(Duration::from_millis(50)).await;
@@ -136,21 +143,27 @@ impl Direct {
             };
             let door = Arc::clone(&self);
             tokio::spawn(async move {
-                if let Err(error) = door.attend(client).await {
+                if let Err(error) = door.attend(client, address).await {
                     tracing::debug!(%error, "a direct session ended");
                 }
             });
         }
     }
 
-    async fn attend(&self, mut client: TcpStream) -> io::Result<()> {
+    async fn attend(&self, mut client: TcpStream, address: IpAddr) -> io::Result<()> {
         client.set_nodelay(true)?;
-        let Ok(_place) = Arc::clone(&self.places).try_acquire_owned() else {
-            let refusal = Refusal::crowded("too many direct connections");
+        // Whoever says nothing must not keep out who can prove to be a tenant.
+        let stranger = (
+            self.strangers.try_acquire().ok(),
+            self.share(&address.to_string(), STRANGERS.0),
+        );
+        if stranger.0.is_none() || stranger.1.is_none() {
+            let refusal = Refusal::crowded("too many connections that have not logged in yet");
             return client.write_all(&refusal.message()).await;
-        };
+        }
         let admitted = timeout(HASTE, self.admit(&mut client)).await;
         let admitted = admitted.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        drop(stranger);
         let (startup, tenant) = match admitted {
             Admitted::In(startup, tenant) => (startup, tenant),
             Admitted::Cancel(message) => {
@@ -159,7 +172,11 @@ impl Direct {
             }
             Admitted::Refused(refusal) => return client.write_all(&refusal.message()).await,
         };
-        let Some(_share) = self.share(&tenant.role) else {
+        let Ok(_place) = Arc::clone(&self.places).try_acquire_owned() else {
+            let refusal = Refusal::crowded("too many direct connections");
+            return client.write_all(&refusal.message()).await;
+        };
+        let Some(_share) = self.share(&tenant.role, EACH) else {
             let refusal = Refusal::crowded("too many direct connections for this role");
             return client.write_all(&refusal.message()).await;
         };
@@ -211,16 +228,16 @@ impl Direct {
         Ok(Admitted::In(startup, tenant))
     }
 
-    fn share(&self, role: &str) -> Option<Place<'_>> {
+    fn share(&self, of: &str, most: usize) -> Option<Place<'_>> {
         let mut taken = self.taken.lock();
-        let count = taken.entry(role.to_owned()).or_default();
-        if *count >= EACH {
+        let count = taken.entry(of.to_owned()).or_default();
+        if *count >= most {
             return None;
         }
         *count += 1;
         Some(Place {
             door: self,
-            role: role.to_owned(),
+            of: of.to_owned(),
         })
     }
 
@@ -258,10 +275,10 @@ impl Direct {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut taken = self.door.taken.lock();
-        if let Some(count) = taken.get_mut(&self.role) {
+        if let Some(count) = taken.get_mut(&self.of) {
             *count -= 1;
             if *count == 0 {
-                taken.remove(&self.role);
+                taken.remove(&self.of);
             }
         }
     }

@@ -77,6 +77,18 @@ struct NewPage {
     fault: Option<String>,
 }
 
+/// Why there is no chart, in its place.
+#[derive(Template)]
+#[template(
+    ext = "html",
+    source = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"color-scheme\" content=\"light dark\">\
+              <title>{{ title }}</title><p role=\"alert\">{{ said }}</p></html>"
+)]
+struct NoChart {
+    title: &'static str,
+    said: String,
+}
+
 /// A list to choose from.
 struct Choice {
     name: &'static str,
@@ -180,7 +192,24 @@ pub async fn show(desk: &Desk<'_>, slug: &str) -> Result<Response, Problem> {
 /// `GET /panel/{id}/reports/{slug}/frame`: the page that others put into a frame, for this one.
 pub async fn frame(desk: &Desk<'_>, slug: &str) -> Result<Response, Problem> {
     let target = figures(&desk.ask.query).behind(&format!("/embed/report/{}", encode(slug)));
-    let reply = desk.api().get(&target).await?;
+    let reply = match desk.api().get(&target).await {
+        Ok(reply) => reply,
+        // A page of its own would not be shown in a frame.
+        Err(problem) if problem.kind.status() < 500 => {
+            let mut page = page::page(&NoChart {
+                title: problem.kind.title(),
+                said: said(&problem),
+            })?;
+            page::put(
+                &mut page,
+                "content-security-policy",
+                "default-src 'none'; frame-ancestors 'self'",
+            );
+            page::put(&mut page, "x-frame-options", "SAMEORIGIN");
+            return Ok(page);
+        }
+        Err(problem) => return Err(problem),
+    };
     let text = |name: header::HeaderName| {
         let value = reply
             .headers

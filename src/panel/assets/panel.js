@@ -145,13 +145,23 @@
     }
   }, true);
 
-  // Values changed where they stand.
+  // Values changed where they stand; what stood there, by the address that gives it anew.
+  const shown = new Map();
   const edit = (cell) => {
     const row = cell?.closest("tr[data-row]");
     if (!row || !cell.dataset.col || !cell.closest("[data-edits]")) return;
-    htmx.ajax("GET", `${row.dataset.row}/cell/${encodeURIComponent(cell.dataset.col)}`, { target: cell, swap: "outerHTML", select: "unset" });
+    const address = `${row.dataset.row}/cell/${encodeURIComponent(cell.dataset.col)}`;
+    shown.set(`${address}?back`, cell);
+    htmx.ajax("GET", address, { target: cell, swap: "outerHTML", select: "unset" });
   };
-  const leave = (form) => htmx.ajax("GET", form.dataset.back, { target: form.closest("td"), swap: "outerHTML", select: "unset" });
+  // As it was, with its links.
+  const leave = (form) => {
+    const cell = shown.get(form.dataset.back);
+    if (!cell) return back(form);
+    form.closest("td").replaceWith(cell);
+    cell.focus();
+  };
+  const back = (form) => htmx.ajax("GET", form.dataset.back, { target: form.closest("td"), swap: "outerHTML", select: "unset" });
   document.addEventListener("dblclick", (event) => edit(event.target.closest("td[data-col]")));
 
   // One cell of a grid is reached by Tab, the others from there.
