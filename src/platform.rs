@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use migration::MigratorTrait as _;
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement, sqlx::Executor as _,
+};
 
 /// Connections of one server to the platform's database.
 pub const CONNECTIONS: u32 = 16;
 
 /// How long a statement waits for another's lock. A tenant that is reset is locked for as long, and what is to
-/// change it meanwhile must not hold all connections.
-const LOCK_TIMEOUT: &str = "1s";
+/// change it meanwhile must not hold all connections. (Not at login: a pool in between would refuse it.)
+const LOCK_TIMEOUT: &str = "set lock_timeout = '1s'";
 
 /// Opens the pool; connections are made as they are needed.
 ///
@@ -20,7 +22,11 @@ const LOCK_TIMEOUT: &str = "1s";
 pub async fn connect(url: &str) -> anyhow::Result<DatabaseConnection> {
     let mut options = ConnectOptions::new(url);
     options
-        .map_sqlx_postgres_opts(|options| options.options([("lock_timeout", LOCK_TIMEOUT)]))
+        .map_sqlx_postgres_pool_opts(|pool| {
+            pool.after_connect(|connection, _| {
+                Box::pin(async { connection.execute(LOCK_TIMEOUT).await.map(drop) })
+            })
+        })
         .max_connections(CONNECTIONS)
         .min_connections(0)
         .acquire_timeout(Duration::from_secs(5))
