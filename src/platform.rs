@@ -44,8 +44,11 @@ pub async fn connect(url: &str) -> anyhow::Result<DatabaseConnection> {
 /// # Errors
 /// When a step fails; earlier steps stay applied.
 pub async fn migrate(url: &str) -> anyhow::Result<()> {
-    let db = Database::connect(url).await;
-    let db = db.context("the platform's database does not answer")?;
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(1).sqlx_logging(false);
+    let db = Database::connect(options)
+        .await
+        .context("the platform's database does not answer")?;
     migration::platform::Migrator::up(&db, None)
         .await
         .context("migrating the platform's database")?;
