@@ -76,22 +76,20 @@ impl Field {
                 .nth(1)
                 .is_none_or(|fraction| fraction.len() <= 3)
     }
-}
 
-impl Field {
     /// Whether the row has another value by now than when the form was made.
     pub fn is_changed_since(&self, form: &Pairs) -> bool {
         let was = form.text(&format!("was.{}", self.name));
         !was.is_empty() && was != self.was
     }
+}
 
-    /// Whether a form has what the form was made with.
-    pub fn is_untouched_in(&self, form: &Pairs, text: &str) -> bool {
-        let null = form.get(&format!("null.{}", self.name)).is_some();
-        let nothing = null || (text.trim().is_empty() && is_null_when_empty(self.control));
-        form.get(&format!("was.{}", self.name))
-            .is_some_and(|was| was == digest(self.control, text, nothing))
-    }
+/// Whether a form sends of a column what it was made with.
+pub fn is_untouched(form: &Pairs, name: &str, control: Control, text: &str) -> bool {
+    let null = form.get(&format!("null.{name}")).is_some();
+    let nothing = null || (text.trim().is_empty() && is_null_when_empty(control));
+    form.get(&format!("was.{name}"))
+        .is_some_and(|was| was == digest(control, text, nothing))
 }
 
 /// What a field refers to.
@@ -123,7 +121,7 @@ fn is_time(text: &str) -> bool {
 }
 
 /// Whether an empty text is nothing.
-pub fn is_null_when_empty(control: Control) -> bool {
+fn is_null_when_empty(control: Control) -> bool {
     !matches!(control, Control::Text | Control::Lines | Control::Secret)
 }
 

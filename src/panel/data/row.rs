@@ -17,7 +17,7 @@ use super::super::{
     tables::{self, Column, Control, Table},
 };
 use super::ApiCall;
-use super::field::{Field, Reference, digest, is_null_when_empty};
+use super::field::{Field, Reference, digest, is_untouched};
 
 /// A longer value is shown and can't be changed in a form.
 const LONGEST: usize = 50_000;
@@ -60,7 +60,7 @@ pub async fn update(desk: &Desk<'_>, name: &str, key: &str) -> Result<Response, 
     let mut given = read(&table, &form, true);
     let now = one(desk, &table, key).await?;
     let mut fields = fields(desk, &table, Some(&now.data));
-    for field in &mut fields {
+    for field in &fields {
         if given.body.contains_key(&field.name) && field.is_changed_since(&form) {
             let words = format!(
                 "was changed meanwhile, to `{}`; saved again, yours takes its place",
@@ -396,11 +396,7 @@ fn read(table: &Table, form: &Pairs, exists: bool) -> Given {
         if (column.write_only || !exists) && empty && !null {
             continue;
         }
-        let was = form
-            .get(&format!("was.{}", column.name))
-            .unwrap_or_default();
-        let nothing = null || (empty && is_null_when_empty(control));
-        if exists && !was.is_empty() && was == digest(control, text, nothing) {
+        if exists && is_untouched(form, &column.name, control, text) {
             continue;
         }
         if null {
@@ -427,7 +423,9 @@ fn read(table: &Table, form: &Pairs, exists: bool) -> Given {
 fn fill(fields: &mut [Field], form: &Pairs, refused: &Problem) {
     for field in fields {
         let sent = form.get(&format!("v.{}", field.name));
-        if let Some(text) = sent.filter(|text| !field.is_untouched_in(form, text)) {
+        if let Some(text) =
+            sent.filter(|text| !is_untouched(form, &field.name, field.control, text))
+        {
             text.clone_into(&mut field.value);
             field.null = form.get(&format!("null.{}", field.name)).is_some();
         }
